@@ -1,0 +1,189 @@
+package session
+
+import (
+	"crypto/subtle"
+	"time"
+)
+
+// Presented is what a refresh request shows, after its MAC was checked.
+type Presented struct {
+	Generation int64
+	// DeviceHashes are the keyed hashes of the presented device secret under each key of
+	// the ring; nil when none was presented.
+	DeviceHashes [][]byte
+}
+
+// Action is what a refresh does.
+type Action int
+
+// The actions. The zero Action is Gone: a forgotten one gives nothing.
+const (
+	Gone       Action = iota // ended or expired before: change nothing, session_ended
+	Rotate                   // store Next, answer generation Next.Generation
+	Repeat                   // change nothing, answer generation Next.Generation
+	Recover                  // store Next, answer generation Next.Generation, leave an event
+	Superseded               // change nothing, refresh_superseded
+	End                      // store Next, leave an event, tell the person, refresh_reused
+)
+
+// String names the action for logs and tests.
+func (a Action) String() string {
+	switch a {
+	case Gone:
+		return "gone"
+	case Rotate:
+		return "rotate"
+	case Repeat:
+		return "repeat"
+	case Recover:
+		return "recover"
+	case Superseded:
+		return "superseded"
+	case End:
+		return "end"
+	}
+	return "unknown"
+}
+
+// Verdict is the outcome of the refresh rule.
+type Verdict struct {
+	Do Action
+	// Next is the row after the verdict; it differs from the row for Rotate, Recover and
+	// End only.
+	Next Session
+	// Reason says why for Gone, Recover and End: one of the Ended or Late constants.
+	Reason string
+}
+
+// Why a session ended, or why a refresh found it gone. They are stored, shown in events
+// and documented; do not rename them.
+const (
+	EndedByReuse       = "reuse"          // a refresh token older than the rule allows
+	EndedByFuture      = "future"         // a generation that was never issued: the database is older than the token
+	EndedByNoDevice    = "device_missing" // bound, and no device secret came
+	EndedByWrongDevice = "device_wrong"   // bound, and another device's secret came
+	EndedByLateTwice   = "late_twice"     // late recovery for two consecutive generations
+	EndedByLateOften   = "late_often"     // a late recovery beyond the allowance
+	EndedByIdle        = "idle"
+	EndedByAge         = "expired"
+	EndedBySignOut     = "sign_out"
+	EndedByPerson      = "revoked"  // by the person, from another session
+	EndedByOperator    = "operator" // by an operator
+	EndedByCap         = "cap"
+	EndedByPassword    = "password_changed"
+	EndedByBan         = "banned"
+	EndedByDeletion    = "deleted"
+	EndedByEpoch       = "epoch" // every session of the account was ended
+	LateAnswerWasLost  = "answer_lost"
+)
+
+// The allowance of late recoveries.
+const (
+	MaxRecoveries    = 3
+	RecoveriesPeriod = 30 * 24 * time.Hour
+)
+
+func (s Session) gone(now time.Time, accountEpoch int64) string {
+	switch {
+	case !s.EndedAt.IsZero():
+		if s.EndReason == "" {
+			return EndedBySignOut
+		}
+		return s.EndReason
+	case s.Epoch != accountEpoch:
+		return EndedByEpoch
+	case !now.Before(s.ExpiresAt):
+		return EndedByAge
+	case !now.Before(s.IdleExpiresAt):
+		return EndedByIdle
+	}
+	return ""
+}
+
+// Refresh is the refresh rule. It decides what presenting p to row does at now, under
+// policy, given the account's present epoch. It changes nothing itself: the store writes
+// Next only if the row still is what it was, and asks again otherwise.
+func Refresh(row Session, p Presented, policy Policy, l Lifetimes, epoch int64, now time.Time) Verdict {
+	if why := row.gone(now, epoch); why != "" {
+		return Verdict{Do: Gone, Next: row, Reason: why}
+	}
+	match := row.deviceIs(p.DeviceHashes)
+	if row.Bound && !match {
+		if len(p.DeviceHashes) == 0 {
+			return row.end(EndedByNoDevice, now)
+		}
+		return row.end(EndedByWrongDevice, now)
+	}
+	switch {
+	case p.Generation < 1:
+		return row.end(EndedByReuse, now)
+	case p.Generation > row.Generation:
+		return row.end(EndedByFuture, now)
+	case p.Generation == row.Generation:
+		next := row.Rotated(l, now)
+		next.Bound = row.Bound || match
+		return Verdict{Do: Rotate, Next: next}
+	case p.Generation < row.Generation-1:
+		return row.end(EndedByReuse, now)
+	case policy == Resilient:
+		return row.presentedAgain(p.Generation, l, now)
+	case now.Before(row.RotatedAt.Add(l.StrictWindow)):
+		return Verdict{Do: Superseded, Next: row}
+	}
+	return row.end(EndedByReuse, now)
+}
+
+func (s Session) presentedAgain(generation int64, l Lifetimes, now time.Time) Verdict {
+	if now.Before(s.RotatedAt.Add(l.Window)) {
+		return Verdict{Do: Repeat, Next: s}
+	}
+	if !s.Bound {
+		return s.end(EndedByReuse, now)
+	}
+	if s.RecoveredGeneration > 0 && s.RecoveredGeneration == generation-1 {
+		return s.end(EndedByLateTwice, now)
+	}
+	next := s.seen(l, now)
+	if s.Recoveries == 0 || !now.Before(s.RecoveriesSince.Add(RecoveriesPeriod)) {
+		next.Recoveries, next.RecoveriesSince = 0, now
+	}
+	if next.Recoveries >= MaxRecoveries {
+		return s.end(EndedByLateOften, now)
+	}
+	next.Recoveries++
+	next.RecoveredGeneration = generation
+	next.RotatedAt = now
+	return Verdict{Do: Recover, Next: next, Reason: LateAnswerWasLost}
+}
+
+// Rotated is the row one generation on: what a rotation stores, and what a fresh proof
+// in the same session (reauthentication) starts from. Absolute expiry does not move.
+func (s Session) Rotated(l Lifetimes, now time.Time) Session {
+	next := s.seen(l, now)
+	next.Generation++
+	next.RotatedAt = now
+	return next
+}
+
+func (s Session) seen(l Lifetimes, now time.Time) Session {
+	s.LastSeenAt = now
+	s.IdleExpiresAt = now.Add(l.Idle)
+	if s.ExpiresAt.Before(s.IdleExpiresAt) {
+		s.IdleExpiresAt = s.ExpiresAt
+	}
+	return s
+}
+
+func (s Session) end(reason string, now time.Time) Verdict {
+	s.EndedAt, s.EndReason = now, reason
+	return Verdict{Do: End, Next: s, Reason: reason}
+}
+
+// deviceIs compares in constant time; a row without a hash fits no secret.
+func (s Session) deviceIs(hashes [][]byte) bool {
+	fits := 0
+	for _, h := range hashes {
+		fits |= subtle.ConstantTimeCompare(h, s.DeviceHash)
+	}
+	return fits == 1 && len(s.DeviceHash) > 0
+}
