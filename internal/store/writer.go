@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/limenauth/limen/internal/fault"
+)
+
+const (
+	// maxBatch and batchTime bound how long the first of a batch waits for the last.
+	maxBatch  = 64
+	batchTime = 5 * time.Millisecond
+	// maxWaiting bounds the line. At a few thousand closures in a second, whoever
+	// joins a full line would wait about as long as a client does.
+	maxWaiting = 4096
+)
+
+const (
+	beginText    = "BEGIN IMMEDIATE"
+	commitText   = "COMMIT"
+	rollbackText = "ROLLBACK"
+	markText     = "SAVEPOINT closure"
+	keepText     = "RELEASE closure"
+	undoText     = "ROLLBACK TO closure"
+)
+
+// errLost is told to a closure that ended the transaction it ran in.
+var errLost = errors.New("the transaction ended before its closure did")
+
+// writer owns the connection that writes. Its goroutine decides whose turn it is;
+// during a turn the connection belongs to the caller's goroutine.
+type writer struct {
+	conn  *sql.Conn
+	run   *prepared
+	now   func() time.Time
+	log   *slog.Logger
+	queue chan *job
+	timer *time.Timer   // runs while a batch is open
+	ended chan struct{} // closed when the goroutine has ended
+
+	closures, commits, lost atomic.Int64
+}
+
+// job is one closure in line.
+type job struct {
+	fn func(*Tx) error
+	// atomic marks a closure of one statement, which needs no savepoint: SQLite undoes
+	// a failing statement by itself.
+	atomic bool
+
+	turn chan struct{} // the writer hands the connection over
+	back chan ending   // the caller hands it back
+	left chan struct{} // closed by a caller who leaves; it takes no turn any more
+	done chan error    // the acknowledgement; buffered, since nobody may wait for it
+	err  error         // what fn returned; written during the turn, read after it
+}
+
+// ending is how a turn ended.
+type ending struct {
+	panicked bool // the caller is gone, and what it did is undone
+	lost     bool // the whole transaction is gone
+	doubt    bool // it may be: only COMMIT can tell
+}
+
+func startWriter(conn *sql.Conn, now func() time.Time, log *slog.Logger) *writer {
+	w := &writer{
+		conn:  conn,
+		run:   newPrepared(conn),
+		now:   now,
+		log:   log,
+		queue: make(chan *job, maxWaiting),
+		timer: time.NewTimer(0),
+		ended: make(chan struct{}),
+	}
+	go func() {
+		defer close(w.ended)
+		for j := range w.queue {
+			w.batch(j)
+		}
+	}()
+	return w
+}
+
+// close waits for the line to empty. Nobody may call do any more.
+func (w *writer) close() error {
+	close(w.queue)
+	<-w.ended
+	return w.conn.Close()
+}
+
+func (w *writer) stats() Stats {
+	return Stats{Waiting: len(w.queue), Closures: w.closures.Load(), Commits: w.commits.Load(), Lost: w.lost.Load()}
+}
+
+// exec runs one of the texts above.
+func (w *writer) exec(q string) error {
+	_, err := w.run.exec(context.Background(), q, nil)
+	return err
+}
+
+// do stands in line, runs the closure when its turn comes, and returns when its fate
+// is known or ctx has ended.
+func (w *writer) do(ctx context.Context, j *job) error {
+	j.turn, j.back = make(chan struct{}), make(chan ending)
+	j.left, j.done = make(chan struct{}), make(chan error, 1)
+	select {
+	case w.queue <- j:
+	default:
+		return fault.ErrUnavailable.After(time.Second).Because(errors.New("the line in front of the writer is full"))
+	}
+	begun := false
+	for {
+		select {
+		case <-j.turn:
+			begun = true
+			w.take(j)
+		case err := <-j.done:
+			return err
+		case <-ctx.Done():
+			close(j.left)
+			select {
+			case err := <-j.done: // it was told in the same moment
+				return err
+			default:
+			}
+			if begun {
+				return unknown(context.Cause(ctx))
+			}
+			return ctx.Err()
+		}
+	}
+}
+
+// take is a turn, in the caller's goroutine. However fn ends, the connection goes
+// back to the writer in an orderly state.
+func (w *writer) take(j *job) {
+	end := ending{panicked: true}
+	defer func() { j.back <- end }()
+	if !j.atomic {
+		if err := w.exec(markText); err != nil {
+			j.err, end = err, ending{lost: true}
+			return
+		}
+	}
+	defer func() {
+		failed := end.panicked || j.err != nil
+		switch {
+		case j.atomic:
+			end.doubt = failed
+		case failed:
+			end.lost = w.exec(undoText) != nil || w.exec(keepText) != nil
+		default:
+			end.lost = w.exec(keepText) != nil
+		}
+	}()
+	// Not ctx: a statement that is interrupted by one caller can take the whole
+	// transaction of all others with it.
+	j.err = j.fn(newTx(context.Background(), w.run, w.now()))
+	end.panicked = false
+}
+
+// give offers the connection to j and waits until it comes back. It reports false
+// when the caller has left.
+func (w *writer) give(j *job) (end ending, taken bool) {
+	select {
+	case j.turn <- struct{}{}:
+		w.closures.Add(1)
+		return <-j.back, true
+	case <-j.left:
+		return ending{}, false
+	}
+}
+
+// batch runs first, and whoever is waiting, in one transaction.
+func (w *writer) batch(first *job) {
+	if err := w.begin(); err != nil {
+		first.done <- err
+		return
+	}
+	w.timer.Reset(batchTime)
+	var ran []*job
+	var end ending
+	for j := first; j != nil; j = w.next(len(ran)) {
+		var taken bool
+		end, taken = w.give(j)
+		if taken && !end.panicked {
+			ran = append(ran, j)
+		}
+		if end.lost || end.doubt {
+			break
+		}
+	}
+	err := errLost
+	if !end.lost {
+		err = w.exec(commitText)
+	}
+	if err == nil {
+		if len(ran) > 0 {
+			w.commits.Add(1)
+		}
+		for _, j := range ran {
+			j.done <- j.err
+		}
+		return
+	}
+	w.lost.Add(1)
+	w.log.Warn("a batch of writes was lost; each is tried once more, alone", "closures", len(ran), "err", err)
+	w.rollback()
+	for _, j := range ran {
+		w.alone(j)
+	}
+}
+
+// next returns who is waiting, or nil when nobody is or the batch has lasted enough.
+func (w *writer) next(ran int) *job {
+	if ran >= maxBatch {
+		return nil
+	}
+	select {
+	case <-w.timer.C:
+		return nil
+	default:
+	}
+	select {
+	case j := <-w.queue: // nil when the queue is closed and empty
+		return j
+	default:
+		return nil
+	}
+}
+
+// alone runs j in a transaction of its own and tells how that ended.
+func (w *writer) alone(j *job) {
+	if err := w.begin(); err != nil {
+		j.done <- err
+		return
+	}
+	end, taken := w.give(j)
+	if !taken || end.panicked {
+		w.rollback()
+		return
+	}
+	err := j.err
+	if err == nil && end.lost {
+		err = errLost
+	}
+	if err != nil {
+		w.rollback()
+		j.done <- err
+		return
+	}
+	if err := w.exec(commitText); err != nil {
+		w.rollback()
+		if isUncertain(err) {
+			err = unknown(err)
+		}
+		j.done <- fmt.Errorf("commit: %w", err)
+		return
+	}
+	w.commits.Add(1)
+	j.done <- nil
+}
+
+// begin takes the write lock. SQLite itself waits for other processes; Store.retry
+// does the rest.
+func (w *writer) begin() error {
+	err := w.exec(beginText)
+	if err != nil && !isBusy(err) {
+		w.rollback() // whatever is left of an earlier transaction
+		err = w.exec(beginText)
+	}
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	return nil
+}
+
+// rollback ends a transaction that may have ended already; its error tells nothing.
+func (w *writer) rollback() { _ = w.exec(rollbackText) }
