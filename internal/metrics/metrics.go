@@ -1,0 +1,131 @@
+// Package metrics counts what an operator watches. It is a tool: every room that has
+// something to count is handed a *Metrics and says what happened; this package knows the
+// names and labels under which Prometheus reads it.
+//
+// Invariants. A label takes its values from a list that the program knows: routes are
+// patterns, never paths; codes are declared faults. No label holds an address, an id or
+// anything else a client chose, so nobody can make the number of series grow and no
+// person can be found in it. A nil *Metrics counts nothing, so no caller needs to ask.
+//
+// Limits. The registry is its own: what other libraries register globally stays out.
+// Serving the numbers is web's part; who may read them is app's.
+package metrics
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics is the set of counters. Make it with New.
+type Metrics struct {
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	refusals  *prometheus.CounterVec
+	grants    *prometheus.CounterVec
+	refreshes *prometheus.CounterVec
+	fallbacks prometheus.Counter
+}
+
+// New makes an empty set, with the numbers of the Go runtime and of the process.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "limen_requests_total", Help: "Answered requests by route and class of status.",
+		}, []string{"route", "class"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "limen_request_seconds", Help: "How long answers took, by route.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"route"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "limen_refusals_total", Help: "Refusals by code; see docs/error-codes.md.",
+		}, []string{"code"}),
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "limen_grants_total", Help: "Completed sign-ins by method of the last proof.",
+		}, []string{"method"}),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "limen_refreshes_total", Help: "Refreshes by outcome of the refresh rule.",
+		}, []string{"outcome"}),
+		fallbacks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "limen_limiter_fallback_total", Help: "Limits counted in memory because Redis did not answer.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Gatherer is what an exporter reads.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Request counts an answer. Route is a pattern of the route table.
+func (m *Metrics) Request(route string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	m.requests.WithLabelValues(route, strconv.Itoa(status/100)+"xx").Inc()
+	m.durations.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// Refused counts a refusal by its declared code.
+func (m *Metrics) Refused(code string) {
+	if m != nil {
+		m.refusals.WithLabelValues(code).Inc()
+	}
+}
+
+// Granted counts a completed sign-in.
+func (m *Metrics) Granted(method string) {
+	if m != nil {
+		m.grants.WithLabelValues(method).Inc()
+	}
+}
+
+// Refreshed counts a refresh by what the refresh rule decided.
+func (m *Metrics) Refreshed(outcome string) {
+	if m != nil {
+		m.refreshes.WithLabelValues(outcome).Inc()
+	}
+}
+
+// FellBack counts a limit that was counted in memory instead of Redis.
+func (m *Metrics) FellBack() {
+	if m != nil {
+		m.fallbacks.Inc()
+	}
+}
+
+// Queue is the state of the line in front of the password hashes.
+type Queue struct {
+	Running, Waiting int
+	Done, Refused    int64
+}
+
+// WatchQueue reads the hash queue whenever somebody looks.
+func (m *Metrics) WatchQueue(read func() Queue) {
+	m.gauge("limen_hash_running", "Password hashes being computed.", func() float64 { return float64(read().Running) })
+	m.gauge("limen_hash_waiting", "Requests waiting for their turn to hash.", func() float64 { return float64(read().Waiting) })
+	m.counter("limen_hash_done_total", "Password hashes computed.", func() float64 { return float64(read().Done) })
+	m.counter("limen_hash_refused_total", "Requests refused because the line was full.", func() float64 { return float64(read().Refused) })
+}
+
+// WatchOutbox reads how many letters wait to be sent.
+func (m *Metrics) WatchOutbox(depth func() float64) {
+	m.gauge("limen_outbox_waiting", "Letters waiting to be sent.", depth)
+}
+
+func (m *Metrics) gauge(name, help string, read func() float64) {
+	if m != nil {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	}
+}
+
+func (m *Metrics) counter(name, help string, read func() float64) {
+	if m != nil {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
+	}
+}
