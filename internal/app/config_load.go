@@ -138,7 +138,8 @@ func (s *Sources) readOnce(ctx *kong.Context) {
 	}
 }
 
-// Finish fills what the parser cannot and returns every problem found so far.
+// Finish fills what the parser cannot and returns every problem found so far, as
+// Problems. Call it once, after the parser.
 func (s *Sources) Finish(c *Config) error {
 	c.from, c.ConfigFile = map[string]string{}, s.file
 	for name := range s.asked {
@@ -151,6 +152,23 @@ func (s *Sources) Finish(c *Config) error {
 	s.secretFile(c, "db", &c.DB, c.DBFile)
 	s.secretFile(c, "redis", &c.Redis, c.RedisFile)
 	return s.problems.err()
+}
+
+// Ready is Finish and Check in one, so that whoever starts limen is told everything that
+// is wrong in one go. A setting that does not parse is not complained about twice.
+func (s *Sources) Ready(c *Config, mode Mode) error {
+	problems, _ := errors.AsType[Problems](s.Finish(c))
+	told := map[string]bool{}
+	for _, p := range problems {
+		told[p.Key] = true
+	}
+	more, _ := errors.AsType[Problems](c.Check(mode))
+	for _, p := range more {
+		if !told[p.Key] {
+			problems = append(problems, p)
+		}
+	}
+	return problems.err()
 }
 
 // secretFile replaces target by what its *-file setting points to. The two are one
@@ -259,7 +277,7 @@ func (s *Sources) readFile(path, from string) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		set, ok := known[key]
 		if !ok {
-			s.problem(key, name, "there is no such setting"+meant(key))
+			s.problem(key, name, "there is no such setting"+meant(key, strings.Clone))
 			continue
 		}
 		value, err := plain(values[key])
@@ -348,10 +366,9 @@ func ours(key, value string) bool {
 }
 
 func (s *Sources) readEnviron() {
-	known, names := map[string]Setting{}, []string{}
+	known := map[string]Setting{}
 	for _, set := range Settings() {
 		known[set.Env] = set
-		names = append(names, set.Env)
 	}
 	for _, kv := range slices.Sorted(slices.Values(s.environ)) {
 		key, value, _ := strings.Cut(kv, "=")
@@ -362,11 +379,7 @@ func (s *Sources) readEnviron() {
 			s.take(set, raw{text: value, from: key, rank: rankEnv})
 			continue
 		}
-		hint := suggestion(key, names)
-		if word := hints[dashed(strings.TrimPrefix(key, "LIMEN_"))]; word != "" {
-			hint = fmt.Sprintf("; did you mean %q?", EnvName(word))
-		}
-		s.problem(key, "the environment", "there is no such setting"+hint)
+		s.problem(key, "the environment", "there is no such setting"+meant(strings.TrimPrefix(key, "LIMEN_"), EnvName))
 	}
 }
 
@@ -381,16 +394,21 @@ var hints = map[string]string{
 	"metrics-listen": "ops-listen", "data-dir": "data", "jwt-expires-in": "access-life",
 }
 
-// meant is "; did you mean X?" for a key of the file, or nothing.
-func meant(key string) string {
-	if word := hints[dashed(key)]; word != "" {
-		return fmt.Sprintf("; did you mean %q?", word)
-	}
-	var names []string
+// meant is "; did you mean X?" or nothing; spell writes X as its source does.
+func meant(key string, spell func(string) string) string {
+	var words []string
 	for _, set := range Settings() {
-		names = append(names, set.Name)
+		words = append(words, set.Name)
 	}
-	return suggestion(key, names)
+	words = append(words, slices.Sorted(maps.Keys(hints))...)
+	best := closest(key, words)
+	if other, ok := hints[best]; ok {
+		best = other
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("; did you mean %q?", spell(best))
 }
 
 // reason is why a file could not be read, without the path that the caller names anyway.
