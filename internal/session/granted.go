@@ -14,6 +14,8 @@ type Browser struct {
 	UserAgent string
 	Location  string
 	Delivery  Delivery
+	// Asked is the delivery that the client named, "" if it named none.
+	Asked Delivery
 	// Client is the application that asks; "" means the default one.
 	Client string
 	// Device is the device secret that was presented; "" if none was, or none of ours.
@@ -58,4 +60,25 @@ func (g Granted) Zero() bool { return g.session.ID == "" }
 // Fresh reports whether the session's last proof is younger than within.
 func (s Session) Fresh(within time.Duration, now time.Time) bool {
 	return now.Before(s.AuthenticatedAt.Add(within))
+}
+
+// As returns the same browser with another delivery: an attempt's delivery was chosen
+// when it began.
+func (b Browser) As(d Delivery) Browser {
+	b.Delivery = d
+	return b
+}
+
+// VerifierLeeway outlives the clock difference that verifiers of access tokens forgive:
+// a revocation is published that much longer than the tokens it concerns can live.
+const VerifierLeeway = 2 * time.Minute
+
+// Issued is what an application receives for a grant or a refresh.
+type Issued struct {
+	Account         account.Account // only the id, the roles and the address after a refresh
+	Session         Session
+	AccessToken     secret.Text
+	AccessExpiresAt time.Time
+	RefreshToken    secret.Text
+	Device          secret.Text // the device secret to hand out, or ""
 }

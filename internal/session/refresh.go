@@ -59,22 +59,24 @@ type Verdict struct {
 // and documented; do not rename them.
 const (
 	EndedByReuse       = "reuse"          // a refresh token older than the rule allows
-	EndedByFuture      = "future"         // a generation that was never issued: the database is older than the token
+	EndedByFuture      = "future"         // a generation that was never issued
 	EndedByNoDevice    = "device_missing" // bound, and no device secret came
 	EndedByWrongDevice = "device_wrong"   // bound, and another device's secret came
-	EndedByLateTwice   = "late_twice"     // late recovery for two consecutive generations
-	EndedByLateOften   = "late_often"     // a late recovery beyond the allowance
-	EndedByIdle        = "idle"
-	EndedByAge         = "expired"
-	EndedBySignOut     = "sign_out"
-	EndedByPerson      = "revoked"  // by the person, from another session
-	EndedByOperator    = "operator" // by an operator
-	EndedByCap         = "cap"
-	EndedByPassword    = "password_changed"
-	EndedByBan         = "banned"
-	EndedByDeletion    = "deleted"
-	EndedByEpoch       = "epoch" // every session of the account was ended
-	LateAnswerWasLost  = "answer_lost"
+	EndedByLateTwice   = "late_twice"     // late for two consecutive generations
+	EndedByLateOften   = "late_often"     // late more often than allowed
+
+	EndedByIdle     = "idle"             // not refreshed for too long
+	EndedByAge      = "expired"          // as old as a session may be
+	EndedByEpoch    = "epoch"            // every session of the account was ended
+	EndedBySignOut  = "sign_out"         // by the person, here
+	EndedByPerson   = "revoked"          // by the person, from another session
+	EndedByOperator = "operator"         // by an operator
+	EndedByCap      = "cap"              // too many sessions
+	EndedByPassword = "password_changed" // the password was changed or recovered
+	EndedByBan      = "banned"           // the account was banned
+	EndedByDeletion = "deleted"          // the account was deleted
+
+	LateAnswerWasLost = "answer_lost" // a late recovery
 )
 
 // The allowance of late recoveries.
@@ -102,7 +104,30 @@ func (s Session) gone(now time.Time, accountEpoch int64) string {
 
 // Refresh is the refresh rule. It decides what presenting p to row does at now, under
 // policy, given the account's present epoch. It changes nothing itself: the store writes
-// Next only if the row still is what it was, and asks again otherwise.
+// Next only if the row still is what it was, and asks again otherwise. A write that did
+// not look could undo a revocation, or fork the session (CVE-2020-15222 and its kin).
+//
+// Let n be the row's generation and g the one presented.
+//
+//   - A session that has ended, expired or fallen behind its account's epoch is Gone.
+//   - A bound session demands its device secret whatever g is: none or a wrong one ends
+//     the session. So a token that leaked alone is refused at once, and found out.
+//   - g = n rotates to n+1. A session that is not bound yet becomes bound if the right
+//     secret came along; a wrong secret counts as none.
+//   - g = n-1, policy resilient, within Window of RotatedAt: the same successor n again,
+//     and nothing moves. Racing tabs converge, a retried request is idempotent.
+//   - g = n-1, policy resilient, later, bound: late recovery, the same successor n again,
+//     because the answer was lost (a laptop's lid, a crash). Never for two consecutive
+//     generations, which is how a copy and its original take turns; at most MaxRecoveries
+//     times in RecoveriesPeriod, counted from the first of them.
+//   - g = n-1, policy strict, within StrictWindow of RotatedAt: Superseded.
+//   - Everything else is reuse and ends the session. A generation that was never issued
+//     has a valid MAC only after an older backup was restored: it ends the session too,
+//     since what happened in between is not known.
+//
+// Any policy but Resilient is read as Strict. RotatedAt also moves with a late recovery,
+// so that the tabs of a browser that wakes up share one recovery and its answer may be
+// asked for again.
 func Refresh(row Session, p Presented, policy Policy, l Lifetimes, epoch int64, now time.Time) Verdict {
 	if why := row.gone(now, epoch); why != "" {
 		return Verdict{Do: Gone, Next: row, Reason: why}
@@ -145,7 +170,7 @@ func (s Session) presentedAgain(generation int64, l Lifetimes, now time.Time) Ve
 	}
 	next := s.seen(l, now)
 	if s.Recoveries == 0 || !now.Before(s.RecoveriesSince.Add(RecoveriesPeriod)) {
-		next.Recoveries, next.RecoveriesSince = 0, now
+		next.Recoveries, next.RecoveriesSince = 0, now // a new count begins
 	}
 	if next.Recoveries >= MaxRecoveries {
 		return s.end(EndedByLateOften, now)
