@@ -1,0 +1,184 @@
+package audit
+
+// The types of event. The constants are the only way to name one.
+const (
+	SignUpRequested    Type = "sign_up.requested"
+	SignUpCompleted    Type = "sign_up.completed"
+	SignUpAddressTaken Type = "sign_up.address_taken"
+
+	SignInSucceeded Type = "sign_in.succeeded"
+	SignInFailed    Type = "sign_in.failed"
+
+	CodeSent         Type = "code.sent"
+	CodeWrong        Type = "code.wrong"
+	CodeBudgetSpent  Type = "code.budget_spent"
+	AttemptDisplaced Type = "attempt.displaced"
+
+	SessionStarted        Type = "session.started"
+	SessionRefreshRefused Type = "session.refresh_refused"
+	SessionRefreshReused  Type = "session.refresh_reused"
+	SessionLateRecovery   Type = "session.late_recovery"
+	SessionEnded          Type = "session.ended"
+	SessionEndedAll       Type = "session.ended_all"
+	SessionCap            Type = "session.cap"
+
+	ReauthenticationSucceeded Type = "reauthentication.succeeded"
+	ReauthenticationFailed    Type = "reauthentication.failed"
+
+	PasswordChanged  Type = "password.changed"
+	PasswordUpgraded Type = "password.upgraded"
+	PasswordSet      Type = "password.set"
+	ProfileChanged   Type = "profile.changed"
+	UsernameChanged  Type = "username.changed"
+
+	AccountCreated  Type = "account.created"
+	AccountDeleted  Type = "account.deleted"
+	AccountBanned   Type = "account.banned"
+	AccountUnbanned Type = "account.unbanned"
+
+	HandoverIssued   Type = "handover.issued"
+	HandoverRedeemed Type = "handover.redeemed"
+	HandoverRefused  Type = "handover.refused"
+
+	SigningKeyRotated Type = "signing_key.rotated"
+	ServerKeyCreated  Type = "server_key.created"
+	ServerKeyRevoked  Type = "server_key.revoked"
+)
+
+// Types is the list. It is never changed. The usual data keys: "method" a proof's name,
+// "reason" a stable word, "device" what session.DeviceOf says, "address" masked,
+// "count" a number, "fields" names separated by commas.
+var Types = map[Type]Spec{
+	SignUpRequested: {
+		Meaning: "Somebody asked to sign up; nothing exists until the address is proven.",
+		Outcome: Success, Attempt: true, Data: []string{"address", "client"},
+	},
+	SignUpCompleted: {
+		Meaning: "An account was created by its person.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "client"},
+	},
+	SignUpAddressTaken: {
+		Meaning: "Somebody tried to sign up with the address of an account; they were not told, the owner was.",
+		Outcome: Refused, Account: true, Visible: true, Data: []string{"address", "device", "client"},
+	},
+	SignInSucceeded: {
+		Meaning: "The person proved who they are; a session started or was offered to an application.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "methods", "device", "client"},
+	},
+	SignInFailed: {
+		Meaning: "A sign-in was refused; the reason is told here and nowhere else.",
+		Outcome: Refused, Visible: true, Data: []string{"method", "reason", "device", "client"},
+	},
+	CodeSent: {
+		Meaning: "A letter with a code was put into the outbox.",
+		Outcome: Success, Attempt: true, Data: []string{"channel", "address", "purpose"},
+	},
+	CodeWrong: {
+		Meaning: "A code was wrong, expired or replaced by a newer one.",
+		Outcome: Refused, Attempt: true, Visible: true, Data: []string{"purpose", "reason", "tries_left", "device"},
+	},
+	CodeBudgetSpent: {
+		Meaning: "Too many wrong codes across attempts: codes are closed for this address for a while.",
+		Outcome: Refused, Visible: true, Data: []string{"purpose", "reason", "address"},
+	},
+	AttemptDisplaced: {
+		Meaning: "An unproven attempt gave way to a newer one, because an address has few at a time.",
+		Outcome: Success, Attempt: true, Data: []string{"purpose", "by"},
+	},
+	SessionStarted: {
+		Meaning: "A session started.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"method", "methods", "device", "delivery", "client", "location"},
+	},
+	SessionRefreshRefused: {
+		Meaning: "A refresh was refused and the session lives.",
+		Outcome: Refused, Account: true, Session: true, Data: []string{"reason", "device", "generation", "presented"},
+	},
+	SessionRefreshReused: {
+		Meaning: "A refresh token that was already spent, or came without its device, was used; the session has ended.",
+		Outcome: Refused, Account: true, Session: true, Visible: true, Data: []string{"reason", "device", "generation", "presented"},
+	},
+	SessionLateRecovery: {
+		Meaning: "The token before the newest was used late, from the same device: its answer had been lost.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"reason", "device", "generation", "recoveries"},
+	},
+	SessionEnded: {
+		Meaning: "A session ended.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"reason", "device"},
+	},
+	SessionEndedAll: {
+		Meaning: "Every session ended, or every other one.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"reason", "count", "scope"},
+	},
+	SessionCap: {
+		Meaning: "A session ended because the person has too many.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"device", "limit"},
+	},
+	ReauthenticationSucceeded: {
+		Meaning: "The person proved again who they are, in a running session.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"method", "device"},
+	},
+	ReauthenticationFailed: {
+		Meaning: "A renewed proof was refused in a running session.",
+		Outcome: Refused, Account: true, Session: true, Visible: true, Data: []string{"method", "reason", "device"},
+	},
+	PasswordChanged: {
+		Meaning: "The person changed the password.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "device", "count"},
+	},
+	PasswordUpgraded: {
+		Meaning: "The same password was hashed anew with the present parameters.",
+		Outcome: Success, Account: true, Data: []string{"from", "to"},
+	},
+	PasswordSet: {
+		Meaning: "An operator set the password.",
+		Outcome: Success, Account: true, Visible: true,
+	},
+	ProfileChanged: {
+		Meaning: "The profile was changed.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"fields"},
+	},
+	UsernameChanged: {
+		Meaning: "The username was changed.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"from", "to"},
+	},
+	AccountCreated: {
+		Meaning: "An operator created the account.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"address"},
+	},
+	AccountDeleted: {
+		Meaning: "The account was deleted, by its person or an operator.",
+		Outcome: Success, Account: true, Data: []string{"reason", "count"},
+	},
+	AccountBanned: {
+		Meaning: "An operator closed the account; every session ended.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"reason", "count"},
+	},
+	AccountUnbanned: {
+		Meaning: "An operator opened the account again.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"reason"},
+	},
+	HandoverIssued: {
+		Meaning: "A code with which an application on another origin fetches its session was issued.",
+		Outcome: Success, Account: true, Data: []string{"origin", "client"},
+	},
+	HandoverRedeemed: {
+		Meaning: "An application fetched its session.",
+		Outcome: Success, Account: true, Session: true, Data: []string{"origin", "client"},
+	},
+	HandoverRefused: {
+		Meaning: "A code of an application was refused: spent, expired or not its own.",
+		Outcome: Refused, Data: []string{"origin", "client", "reason"},
+	},
+	SigningKeyRotated: {
+		Meaning: "The next key signs access tokens from now on.",
+		Outcome: Success, Data: []string{"key", "alg", "reason"},
+	},
+	ServerKeyCreated: {
+		Meaning: "A server key was created.",
+		Outcome: Success, Data: []string{"key", "name", "scopes"},
+	},
+	ServerKeyRevoked: {
+		Meaning: "A server key was revoked.",
+		Outcome: Success, Data: []string{"key", "name"},
+	},
+}
