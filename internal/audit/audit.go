@@ -71,7 +71,7 @@ type Event struct {
 // Spec says what an event of a type is.
 type Spec struct {
 	Meaning string  // one sentence for docs/events.md
-	Outcome Outcome // the only outcome it can have
+	Outcome Outcome // the only outcome it can have; "" for either
 	Account bool    // must carry the account
 	Session bool    // must carry the session
 	Attempt bool    // must carry the attempt
@@ -92,8 +92,8 @@ func (e Event) Check() error {
 	switch {
 	case !ok:
 		return fmt.Errorf("audit: there is no event %q", e.Type)
-	case e.Outcome != spec.Outcome:
-		return fmt.Errorf("audit: %s has the outcome %s, not %q", e.Type, spec.Outcome, e.Outcome)
+	case e.Outcome != Success && e.Outcome != Refused, spec.Outcome != "" && e.Outcome != spec.Outcome:
+		return fmt.Errorf("audit: %s may not have the outcome %q", e.Type, e.Outcome)
 	case spec.Account && e.Account == "":
 		return fmt.Errorf("audit: %s needs an account", e.Type)
 	case spec.Session && e.Session == "":
@@ -111,7 +111,7 @@ func (e Event) Check() error {
 		value string
 		limit int
 	}{"actor": {e.Actor, MaxValue}, "ip": {e.IP, MaxValue}, "user agent": {e.UserAgent, MaxUserAgent}} {
-		if err := plain(f.value, f.limit); err != nil {
+		if err := plain(f.value, f.limit, unicode.IsControl); err != nil {
 			return fmt.Errorf("audit: %s: %s: %w", e.Type, name, err)
 		}
 	}
@@ -119,7 +119,7 @@ func (e Event) Check() error {
 		if !slices.Contains(spec.Data, key) {
 			return fmt.Errorf("audit: %s may not carry %q", e.Type, key)
 		}
-		if err := plain(value, MaxValue); err != nil {
+		if err := plain(value, MaxValue, steers); err != nil {
 			return fmt.Errorf("audit: %s: %s: %w", e.Type, key, err)
 		}
 		if err := noSecret(value); err != nil {
@@ -130,13 +130,13 @@ func (e Event) Check() error {
 }
 
 // plain never repeats the value: its error goes to the log.
-func plain(s string, limit int) error {
+func plain(s string, limit int, refuse func(rune) bool) error {
 	switch {
 	case len(s) > limit:
 		return fmt.Errorf("longer than %d bytes", limit)
 	case !utf8.ValidString(s):
 		return fmt.Errorf("not UTF-8")
-	case strings.ContainsFunc(s, steers):
+	case strings.ContainsFunc(s, refuse):
 		return fmt.Errorf("holds a control character")
 	}
 	return nil

@@ -58,7 +58,7 @@ func TestEveryTypeHasASpec(t *testing.T) {
 		if !declared[name] || !form.MatchString(string(name)) {
 			t.Errorf("%s is no declared name", name)
 		}
-		if spec.Outcome != audit.Success && spec.Outcome != audit.Refused {
+		if spec.Outcome != audit.Success && spec.Outcome != audit.Refused && spec.Outcome != "" {
 			t.Errorf("%s has the outcome %q", name, spec.Outcome)
 		}
 		if !strings.HasSuffix(spec.Meaning, ".") || strings.Count(spec.Meaning, "\n") > 0 || len(spec.Meaning) > 120 {
@@ -81,7 +81,11 @@ func TestEveryTypeHasASpec(t *testing.T) {
 }
 
 func full(name audit.Type) audit.Event {
-	e := audit.Event{Type: name, Outcome: audit.Types[name].Outcome, Account: who, Session: where, Attempt: try, Actor: audit.Operator, IP: "2001:db8::1", UserAgent: "curl/8", Data: map[string]string{}}
+	outcome := audit.Types[name].Outcome
+	if outcome == "" {
+		outcome = audit.Refused
+	}
+	e := audit.Event{Type: name, Outcome: outcome, Account: who, Session: where, Attempt: try, Actor: audit.Operator, IP: "2001:db8::1", UserAgent: "curl/8", Data: map[string]string{}}
 	for _, k := range audit.Types[name].Data {
 		e.Data[k] = "value"
 	}

@@ -59,11 +59,11 @@ var Types = map[Type]Spec{
 	},
 	SignUpAddressTaken: {
 		Meaning: "Somebody tried to sign up with the address of an account; they were not told, the owner was.",
-		Outcome: Refused, Account: true, Visible: true, Data: []string{"address", "device", "client"},
+		Account: true, Attempt: true, Visible: true, Data: []string{"address", "device", "client"},
 	},
 	SignInSucceeded: {
 		Meaning: "The person proved who they are; a session started or was offered to an application.",
-		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "methods", "device", "client"},
+		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "methods", "device", "delivery", "client", "location"},
 	},
 	SignInFailed: {
 		Meaning: "A sign-in was refused; the reason is told here and nowhere else.",
