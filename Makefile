@@ -1,0 +1,32 @@
+# What one needs from day to day. Everything is also a plain go command.
+
+FUZZTIME ?= 30s
+BENCHTIME ?= 3s
+
+.PHONY: help dev test check docs bench fuzz ui
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+dev: ## run everything on this machine: http://localhost:4455
+	go run ./cmd/limen dev
+
+test: ## start what the tests need, then run every check and every test
+	.ci/test
+
+check: ## the quick half of test: format, vet, the plan of the house, generated pages
+	.ci/check
+	go test ./internal ./internal/app ./cmd/limen
+
+docs: ## print docs/configuration.md and limen.example.toml from the settings
+	go test ./internal/app -run TestReference -update
+
+bench: ## measure, each figure beside its bare limit
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/...
+	cd sdk/go && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+ui: ## rebuild what the pages embed
+	go generate ./internal/pages/...
