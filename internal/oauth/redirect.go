@@ -138,6 +138,9 @@ func cutScheme(s string) (scheme, rest string, ok bool) {
 		if s[i] <= ' ' || s[i] >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", s[i]) >= 0 {
 			return "", "", false
 		}
+		if s[i] == '%' && (i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2])) {
+			return "", "", false // parsers disagree about it, and we must add a query later
+		}
 	}
 	scheme, rest, ok = strings.Cut(s, ":")
 	if !ok || scheme == "" || scheme[0] < 'a' || scheme[0] > 'z' || rest == "" {
@@ -153,6 +156,10 @@ func cutScheme(s string) (scheme, rest string, ok bool) {
 		return "", "", false // these are no applications: some of them run as a page of ours
 	}
 	return scheme, rest, true
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
 }
 
 // parseOrigin reads "//host[:port]" and leaves what follows in tail: nothing, or what
