@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/limenauth/limen/internal/audit"
 )
 
 // onPages are the fields that a hosted page shows; the others belong to programs.
@@ -53,4 +55,20 @@ func TestEveryFaultHasWords(t *testing.T) {
 
 func hasAny(keys []string, wanted ...string) bool {
 	return slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(keys, w) })
+}
+
+// What a person sees in their security activity has words.
+func TestEveryVisibleEventHasWords(t *testing.T) {
+	m := load(t).For("en")
+	for _, kind := range audit.Visible() {
+		if _, ok := m.Args("event." + string(kind)); !ok {
+			t.Errorf("no words for the event %s: add event.%[1]s to locales/*.json", kind)
+		}
+	}
+	for _, key := range m.Keys() {
+		kind, ok := strings.CutPrefix(key, "event.")
+		if ok && kind != "other" && !slices.Contains(audit.Visible(), audit.Type(kind)) {
+			t.Errorf("%s: nobody sees that event", key)
+		}
+	}
 }
