@@ -7,16 +7,18 @@
 // anything else a client chose, so nobody can make the number of series grow and no
 // person can be found in it. A nil *Metrics counts nothing, so no caller needs to ask.
 //
-// Limits. The registry is its own: what other libraries register globally stays out.
-// Serving the numbers is web's part; who may read them is app's.
+// Limits. The registry is its own: what other libraries register globally stays out. Who
+// may read the numbers is decided by the row or the listener that Handler stands behind.
 package metrics
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // Metrics is the set of counters. Make it with New.
@@ -59,8 +61,10 @@ func New() *Metrics {
 	return m
 }
 
-// Gatherer is what an exporter reads.
-func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+// Handler serves the numbers in the formats of Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
 
 // Request counts an answer. Route is a pattern of the route table.
 func (m *Metrics) Request(route string, status int, took time.Duration) {
