@@ -61,6 +61,9 @@ func New() *Metrics {
 	return m
 }
 
+// Gatherer is what an exporter reads.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
 // Handler serves the numbers in the formats of Prometheus.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
