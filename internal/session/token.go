@@ -86,21 +86,6 @@ func OpenDeviceSecret(h *secret.Hasher, s string) bool {
 
 func deviceTag(sum []byte) []byte { return sum[:deviceSize-deviceRandom] }
 
-// HashDeviceSecret is what a session stores of a device secret, under the current key.
-func HashDeviceSecret(h *secret.Hasher, s secret.Text) []byte {
-	return h.Sum([]byte("stored"), []byte(s.Reveal()))
-}
-
-// DeviceHashes are the hashes under which a session may have stored the device secret s,
-// one for each key of the ring: what Presented.DeviceHashes holds. They are nil when s
-// is not a secret of ours.
-func DeviceHashes(h *secret.Hasher, s string) [][]byte {
-	if !OpenDeviceSecret(h, s) {
-		return nil
-	}
-	return h.Sums([]byte("stored"), []byte(s))
-}
-
 // open decodes prefix and exactly size bytes, in the one spelling that encoding gives.
 func open(s, prefix string, size int) (raw []byte, ok bool) {
 	if len(s) != len(prefix)+base64.RawURLEncoding.EncodedLen(size) || s[:len(prefix)] != prefix {
