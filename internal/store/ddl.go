@@ -103,20 +103,25 @@ func migrationsFor(e Engine, files fs.FS) (textFS, error) {
 		if err != nil {
 			return nil, err
 		}
-		stem, half := strings.TrimSuffix(name, ".sql"), path.Ext(strings.TrimSuffix(name, ".sql"))
+		stem := strings.TrimSuffix(name, ".sql")
+		half := path.Ext(stem)
+		body := string(text)
 		switch half {
 		case "":
-			out[name] = string(text)
 			if e == SQLite {
-				out[name] = sqliteDDL(string(text))
+				body = sqliteDDL(body)
 			}
+		case "." + string(e):
 		case "." + string(SQLite), "." + string(Postgres):
-			if half == "."+string(e) {
-				out[strings.TrimSuffix(stem, half)+".sql"] = string(text)
-			}
+			continue // the other half
 		default:
 			return nil, fmt.Errorf("migration %s is for no engine", name)
 		}
+		name = strings.TrimSuffix(stem, half) + ".sql"
+		if _, twice := out[name]; twice {
+			return nil, fmt.Errorf("migration %s is both shared and one of a pair", name)
+		}
+		out[name] = body
 	}
 	return out, nil
 }

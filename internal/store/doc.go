@@ -68,7 +68,8 @@
 // $N placeholders (modernc.org/sqlite binds them by number, see the test), CAST and
 // never ::, ids TEXT, times BIGINT microseconds since 1970 in UTC, JSON as TEXT,
 // booleans with CHECK (x IN (FALSE, TRUE)), RETURNING with bare column names. Text is
-// valid UTF-8 without NUL before it arrives here. Every SQL text is a constant named
+// valid UTF-8 without NUL before it arrives here. Nil bytes are NULL; empty bytes are
+// not, but SQLite's driver reads both as nil, so nothing may depend on the difference. Every SQL text is a constant named
 // sqlSomething; a test prepares each on both engines and refuses plans that scan a
 // table which grows.
 //

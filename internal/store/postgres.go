@@ -71,13 +71,14 @@ func (p *postgresDB) retryable(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// unsure adds to an error of a commit whether the server has seen it and not told how
-// it ended. What the server refuses or never received did not happen.
+// unsure tells an error of a commit whose end nobody saw. What the server refuses or
+// never received did not happen; a FATAL refusal is the end of the connection, not of
+// the transaction.
 func unsure(err error) error {
 	if err == nil || pgconn.SafeToRetry(err) || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return err
 	}
-	if _, told := errors.AsType[*pgconn.PgError](err); told {
+	if e, told := errors.AsType[*pgconn.PgError](err); told && e.SeverityUnlocalized != "FATAL" {
 		return err
 	}
 	if _, told := errors.AsType[*fault.Fault](err); told {

@@ -41,7 +41,8 @@ type writer struct {
 	now   func() time.Time
 	log   *slog.Logger
 	queue chan *job
-	timer *time.Timer   // runs while a batch is open
+	span  time.Duration // how long a batch may run
+	timer *time.Timer   // measures it
 	ended chan struct{} // closed when the goroutine has ended
 
 	closures, commits, lost atomic.Int64
@@ -75,6 +76,7 @@ func startWriter(conn *sql.Conn, now func() time.Time, log *slog.Logger) *writer
 		now:   now,
 		log:   log,
 		queue: make(chan *job, maxWaiting),
+		span:  batchTime,
 		timer: time.NewTimer(0),
 		ended: make(chan struct{}),
 	}
@@ -183,7 +185,7 @@ func (w *writer) batch(first *job) {
 		first.done <- err
 		return
 	}
-	w.timer.Reset(batchTime)
+	w.timer.Reset(w.span)
 	var ran []*job
 	var end ending
 	for j := first; j != nil; j = w.next(len(ran)) {

@@ -121,9 +121,9 @@ func template(ctx context.Context, t testing.TB, server *sql.Conn, address url.U
 	return name, err
 }
 
-// logger writes the store's log to the test's.
+// logger writes the store's warnings to the test's log.
 func logger(t testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(testWriter{t}, nil))
+	return slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
 type testWriter struct{ t testing.TB }
