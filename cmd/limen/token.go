@@ -123,7 +123,7 @@ func (x *call) showToken(d decoded, verdict map[string]any) error {
 		t.row("ACCEPTED", "not known")
 	}
 	for _, name := range slices.Sorted(maps.Keys(verdict)) {
-		if name != "accepted" {
+		if name != "accepted" && name != "kind" {
 			t.row(strings.ToUpper(name), claim(name, verdict[name]))
 		}
 	}
@@ -135,8 +135,11 @@ func claim(name string, v any) string {
 	if n, ok := v.(float64); ok && slices.Contains([]string{"exp", "iat", "nbf", "auth_time"}, name) {
 		return fmt.Sprintf("%.0f (%s)", n, when(time.Unix(int64(n), 0)))
 	}
-	if s, ok := v.(string); ok {
-		return s
+	switch v := v.(type) {
+	case string:
+		return v
+	case time.Time:
+		return when(v)
 	}
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 type userCommand struct {
 	Create      userCreate      `cmd:"" help:"Make an account. The password is asked for, or read from standard input."`
-	List        userList        `cmd:"" help:"List accounts, the newest first."`
+	List        userList        `cmd:"" help:"List accounts, the oldest first."`
 	Show        userShow        `cmd:"" help:"Show one account and its sessions."`
 	Ban         userBan         `cmd:"" help:"Close an account and end its sessions at once."`
 	Unban       userUnban       `cmd:"" help:"Open a closed account again."`
@@ -21,7 +21,7 @@ type userCommand struct {
 // Help returns the examples.
 func (userCommand) Help() string {
 	return `limen user create --email ada@example.com
-limen user list --query example.com
+limen user list
 limen user ban mallory@example.com`
 }
 
@@ -72,7 +72,7 @@ func (c userCreate) Run(x *call) error {
 }
 
 type userList struct {
-	Query string `help:"Only accounts whose address, username or name contains TEXT." placeholder:"TEXT"`
+	Query string `help:"Only the account with this id, address or username." placeholder:"USER"`
 	Limit int    `help:"At most this many, 1 to 1000." default:"20" placeholder:"N"`
 	After string `help:"Continue after this cursor, the next of an earlier list." placeholder:"CURSOR"`
 	JSON  bool   `help:"Print JSON."`
@@ -81,7 +81,8 @@ type userList struct {
 // Help returns the examples.
 func (userList) Help() string {
 	return `limen user list
-limen user list --query example.com --limit 100
+limen user list --limit 100
+limen user list --query ada@example.com
 limen user list --json | jq -r '.data[].email'`
 }
 
