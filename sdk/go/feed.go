@@ -27,6 +27,7 @@ const (
 	feedLineLimit  = 1 << 20
 	feedForget     = 10 * time.Second
 	feedNoUntil    = 24 * time.Hour   // for an entry that does not say how long it counts
+	feedFullPause  = 30 * time.Second // before a list that did not fit is read again
 	feedNoStream   = 10 * time.Minute // before a server that only answers pages is asked for a stream again
 )
 
@@ -64,7 +65,7 @@ var (
 // It always reads pages until nothing is new before it opens a stream, and again
 // after a stream has broken, so what happened in between is never missed. Entries
 // arrive at least once and in any order; putting one on its shelf twice is the same
-// as once, which is the deduplication.
+// as once, so nothing has to be remembered about those that were read.
 type feed struct {
 	wire    *wire
 	key     string
@@ -84,8 +85,9 @@ type feed struct {
 	began      time.Time
 	cursor     string
 	nextForget time.Time
-	nextStream time.Time // no stream is asked for before
-	told       bool      // that the feed is stale
+	nextStream time.Time       // no stream is asked for before
+	told       bool            // that the feed is stale
+	pass       map[string]bool // the ids read so far when a list is read from its beginning; else nil
 
 	mu        sync.Mutex // guards what status tells
 	streaming bool
@@ -158,9 +160,13 @@ func (f *feed) run(ctx context.Context) {
 			err = f.stream(ctx)
 		}
 		pause := feedPoll
-		if err == nil {
+		switch {
+		case err == nil:
 			wait = feedPoll
-		} else {
+		case errors.Is(err, errFeedFull):
+			pause = feedFullPause
+			f.note(err)
+		default:
 			// The pause doubles, but stays so short that contact is back long before
 			// the feed would be called stale.
 			pause, wait = wait, min(wait*2, feedRetryMax)
@@ -174,17 +180,26 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// catchUp reads pages until one brings nothing new.
+// catchUp reads pages until one brings nothing new. From a cursor on, new is what
+// changes the shelves: each page says again what happened in the last 30 seconds.
+// From the beginning it is what this reading has not met yet, so that a list which
+// is known in part is still read to its end.
 func (f *feed) catchUp(ctx context.Context) error {
+	if f.cursor == "" {
+		f.pass = map[string]bool{}
+	}
+	defer func() { f.pass = nil }()
 	for range feedPages {
 		fresh, err := f.readPage(ctx)
 		if err != nil {
+			f.restart()
 			return err
 		}
 		if !fresh {
 			break
 		}
 	}
+	f.full.Store(false)
 	f.heard()
 	select {
 	case <-f.first:
@@ -192,6 +207,14 @@ func (f *feed) catchUp(ctx context.Context) error {
 		close(f.first)
 	}
 	return nil
+}
+
+// restart gives up a reading from the beginning that did not get to the end: the next
+// one begins there again.
+func (f *feed) restart() {
+	if f.pass != nil {
+		f.cursor = ""
+	}
 }
 
 func (f *feed) ask(accept string) (path string, header http.Header) {
@@ -290,6 +313,7 @@ func (f *feed) follow(body io.Reader, alive func()) error {
 
 // revocation is one entry of the feed.
 type revocation struct {
+	ID        string    `json:"id"`
 	Kind      string    `json:"kind"`
 	SessionID string    `json:"session_id"`
 	UserID    string    `json:"user_id"`
@@ -320,6 +344,9 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 		if r.Until.IsZero() {
 			m.until = now.Add(feedNoUntil)
 		}
+		if f.pass != nil && !f.pass[r.ID] {
+			f.pass[r.ID], fresh = true, true
+		}
 		if !now.Before(m.until) {
 			continue
 		}
@@ -333,14 +360,16 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 	f.tidy(now)
 	// What does not fit is not dropped in silence: the feed counts as stale until it
 	// fits again, and is then read from the beginning.
-	full := f.sessions.grown(sessions)+f.users.grown(users) > revokedMax
-	f.full.Store(full)
-	if full {
+	if f.sessions.grown(sessions)+f.users.grown(users) > revokedMax {
+		f.full.Store(true)
 		f.cursor = ""
 		return false, errFeedFull
 	}
-	fresh = f.sessions.put(sessions)
-	fresh = f.users.put(users) || fresh
+	changed := f.sessions.put(sessions)
+	changed = f.users.put(users) || changed
+	if f.pass == nil {
+		fresh = changed
+	}
 	if page.Next != nil && *page.Next != "" {
 		f.cursor = *page.Next
 	}

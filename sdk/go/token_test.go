@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -286,9 +287,9 @@ func manyMembers(n int) string {
 
 func TestMemoryAsksTheClockAgain(t *testing.T) {
 	now := time.Now()
-	clock := now
+	var clock atomic.Int64 // a background refresh reads it too
 	l := newLimen(t)
-	a := l.auth(limenauth.WithClock(func() time.Time { return clock }))
+	a := l.auth(limenauth.WithClock(func() time.Time { return now.Add(time.Duration(clock.Load())) }))
 	token := l.key.token(mina(now).with("nbf", now.Unix()))
 	steps := []struct {
 		at   time.Duration
@@ -301,7 +302,7 @@ func TestMemoryAsksTheClockAgain(t *testing.T) {
 		{-2 * time.Minute, limenauth.CodeUnauthenticated},
 	}
 	for _, step := range steps {
-		clock = now.Add(step.at)
+		clock.Store(int64(step.at))
 		_, err := a.Verify(t.Context(), token)
 		if code := codeOf(t, err); code != step.code {
 			t.Errorf("at %v: code %q, want %q", step.at, code, step.code)
