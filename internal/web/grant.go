@@ -1,0 +1,144 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+)
+
+// Issued is what the issuer made of a completed sign-in or a refresh. As the Out of a
+// JSON row it writes itself.
+type Issued struct {
+	Account account.Account
+	Session session.Session
+
+	AccessToken     secret.Text
+	AccessExpiresAt time.Time
+	RefreshToken    secret.Text
+	// DeviceSecret is "" unless it was made for this answer.
+	DeviceSecret secret.Text
+	// WithUser adds the person; a refresh leaves them out.
+	WithUser bool
+}
+
+// WriteAnswer writes the grant.
+func (g Issued) WriteAnswer(c *Call) error { return WriteGrant(c, g) }
+
+// WriteGrant writes a grant in its session's delivery mode, for every door: cookies
+// first, then a body that holds only what is in no cookie.
+func WriteGrant(c *Call, g Issued) error {
+	if err := KeepGrant(c, g); err != nil {
+		return err
+	}
+	body := Grant{
+		Status: "complete", Session: SessionOf(g.Session, g.Session.ID), TokenType: "Bearer",
+		ExpiresIn: int64(max(0, g.AccessExpiresAt.Sub(c.Now)) / time.Second), ExpiresAt: g.AccessExpiresAt.UTC(),
+	}
+	if g.WithUser {
+		u := UserOf(g.Account)
+		body.User = &u
+	}
+	switch g.Session.Delivery {
+	case session.Token:
+		body.AccessToken = g.AccessToken.Reveal()
+		body.RefreshToken = g.RefreshToken.Reveal()
+		body.DeviceSecret = g.DeviceSecret.Reveal()
+	case session.Memory:
+		body.AccessToken = g.AccessToken.Reveal()
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+// RedirectGrant keeps a grant in cookies and sends the browser on: how a hosted page
+// ends a sign-in. 303, so that the browser does not repeat the form (RFC 9700 4.12).
+func RedirectGrant(c *Call, g Issued, to string) error {
+	if g.Session.Delivery != session.Cookie {
+		return errors.New("web: a redirect carries no tokens; the delivery must be cookie")
+	}
+	if err := KeepGrant(c, g); err != nil {
+		return err
+	}
+	c.Redirect(to)
+	return nil
+}
+
+// KeepGrant puts into cookies what the session's delivery mode keeps there: nothing in
+// token mode, the refresh token and the device secret in memory mode, the access token
+// too in cookie mode. A cookie lives as long as what it holds.
+func KeepGrant(c *Call, g Issued) error {
+	names := c.hall.Cookies
+	switch g.Session.Delivery {
+	case session.Token:
+		if c.fromCookie {
+			// A token that came in a cookie must not leave in a body, where a script
+			// could read it. Only a client that planted the cookie itself gets here.
+			return fault.Invalidate(headerDelivery, "different")
+		}
+		return nil
+	case session.Memory:
+	case session.Cookie:
+		if err := c.setCookie(names.Access, g.AccessToken, g.AccessExpiresAt.Sub(c.Now)); err != nil {
+			return err
+		}
+	default:
+		return errors.New("web: a session without a delivery")
+	}
+	if err := c.setCookie(names.Refresh, g.RefreshToken, expiry(g.Session).Sub(c.Now)); err != nil {
+		return err
+	}
+	return c.keepDevice(g.DeviceSecret)
+}
+
+// keepDevice sets the device cookie, or sets the one that came again: each grant moves
+// its end, so that it never runs out under a living session.
+func (c *Call) keepDevice(fresh secret.Text) error {
+	if fresh == "" {
+		var err error
+		if fresh, err = c.sessionCookie(c.hall.Cookies.Device); err != nil || fresh == "" {
+			return err
+		}
+	}
+	return c.setCookie(c.hall.Cookies.Device, fresh, deviceLife)
+}
+
+// Redirect answers 303.
+func (c *Call) Redirect(to string) {
+	c.W.Header().Set("Location", to)
+	c.W.WriteHeader(http.StatusSeeOther)
+}
+
+// Step is how a sign-up or sign-in goes on: exactly one field is set. As the Out of a
+// JSON row it writes itself, and openapi.json shows it as one of three by status.
+type Step struct {
+	Granted      *Issued
+	Verification *NeedsVerification
+	Factor       *NeedsFactor
+}
+
+// WriteAnswer writes the step. What is still owed goes with the attempt cookie.
+func (s Step) WriteAnswer(c *Call) error {
+	switch {
+	case s.Granted != nil:
+		return WriteGrant(c, *s.Granted)
+	case s.Verification != nil:
+		v := *s.Verification
+		v.Status = "needs_verification"
+		if err := c.KeepAttempt(v.Cookie, time.Duration(v.ExpiresIn)*time.Second); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, v)
+	case s.Factor != nil:
+		f := *s.Factor
+		f.Status = "needs_factor"
+		if err := c.KeepAttempt(f.Cookie, time.Duration(f.ExpiresIn)*time.Second); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, f)
+	}
+	return errors.New("web: a step that leads nowhere")
+}
