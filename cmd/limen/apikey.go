@@ -91,7 +91,7 @@ type apikeyRevoke struct {
 }
 
 // Help returns the examples.
-func (apikeyRevoke) Help() string { return `limen apikey revoke key_01k3c5x5s1f7s8z0v7m1w2q3r4` }
+func (apikeyRevoke) Help() string { return `limen apikey revoke lsk_01k3c5x5s1f7s8z0v7m1w2q3r4` }
 
 // Run revokes the key.
 func (c apikeyRevoke) Run(x *call) error {
