@@ -94,6 +94,8 @@ type Tab struct {
 	t       testing.TB
 	browser *Browser
 	ctx     context.Context
+	width   int
+	height  int
 
 	mu         sync.Mutex // guards what follows: events arrive on another goroutine
 	complaints []string
@@ -325,13 +327,19 @@ func (tab *Tab) Cookies() []string {
 // to each.
 func (tab *Tab) Size(width, height int) {
 	tab.t.Helper()
-	phone := width < 600
+	tab.width, tab.height = width, height
+	tab.resize(height)
+}
+
+func (tab *Tab) resize(height int) {
+	tab.t.Helper()
+	phone := tab.width < 600
 	scale := 1.0
 	if phone {
 		scale = 2
 	}
 	tab.run(call(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: int64(width), Height: int64(height), DeviceScaleFactor: scale, Mobile: phone,
+		Width: int64(tab.width), Height: int64(height), DeviceScaleFactor: scale, Mobile: phone,
 	}))
 }
 
@@ -361,13 +369,16 @@ func (tab *Tab) Scripts(on bool) {
 	tab.run(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on}))
 }
 
-// Screenshot writes a picture of the whole page to a PNG file. Folders are made.
+// Screenshot writes a picture of the whole page to a PNG file. Folders are made. The
+// window grows to the page for that moment: Chromium's own pictures beyond the viewport
+// cut fixed backgrounds and shift right-to-left pages.
 func (tab *Tab) Screenshot(path string) {
 	tab.t.Helper()
-	yes := true
+	tab.resize(max(tab.height, Eval[int](tab, "document.documentElement.scrollHeight")))
 	result := read(tab, func(ctx context.Context, target *chromedp.Target) (page.CaptureScreenshotResult, error) {
-		return cdp.Call(ctx, target, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &yes})
+		return cdp.Call(ctx, target, page.CaptureScreenshot, page.CaptureScreenshotParams{})
 	})
+	tab.resize(tab.height)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		tab.t.Fatal(err)
 	}
