@@ -20,8 +20,11 @@ import (
 
 func setMeta(t *testing.T, d *db.DB, name, value string) {
 	t.Helper()
-	const q = `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2`
-	if _, err := d.SQL(t).Exec(q, name, value); err != nil {
+	err := d.Store.Tx(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2`, name, value)
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -152,10 +155,6 @@ func TestUnreachableServerIsUnavailable(t *testing.T) {
 		t.Errorf("told %v", err)
 	}
 	d := db.Postgres(t)
-	scratch(t, d)
-	if err := d.Store.Tx(t.Context(), insert("a")); err != nil {
-		t.Fatal(err)
-	}
 	address, err := url.Parse(d.Config().Postgres)
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +170,8 @@ func TestUnreachableServerIsUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The first attempts may still meet a connection that has just died.
-	until(t, func() bool { return errors.Is(d.Store.Tx(context.Background(), insert("b")), fault.ErrUnavailable) })
+	nothing := func(*store.Tx) error { return nil }
+	until(t, func() bool { return errors.Is(d.Store.Tx(context.Background(), nothing), fault.ErrUnavailable) })
 }
 
 // The path is taken as it is, whatever characters it has.

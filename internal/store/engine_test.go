@@ -18,19 +18,42 @@ const (
 	allScratch    = `SELECT id FROM scratch ORDER BY id`
 )
 
-// scratch adds the tables of the engine's tests to a database. A child without its
-// parent is found out by COMMIT alone.
+// scratchTables are made for a test and gone after it. A child without its parent is
+// found out by COMMIT alone.
+var scratchTables = []string{
+	`CREATE TABLE scratch (id TEXT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)`,
+	`CREATE TABLE child (id TEXT NOT NULL PRIMARY KEY REFERENCES scratch (id) DEFERRABLE INITIALLY DEFERRED)`,
+	`CREATE TABLE kept (id TEXT NOT NULL PRIMARY KEY, bytes BYTEA, at BIGINT, yes BOOLEAN, words TEXT)`,
+}
+
+// scratch adds the scratch tables to a database: a SQLite file behind the store's
+// back, so that the writer's numbers stay at zero; a PostgreSQL database through the
+// store, so that it can be given back.
 func scratch(t testing.TB, d *db.DB) {
 	t.Helper()
-	for _, q := range []string{
-		`CREATE TABLE scratch (id TEXT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)`,
-		`CREATE TABLE child (id TEXT NOT NULL PRIMARY KEY REFERENCES scratch (id) DEFERRABLE INITIALLY DEFERRED)`,
-		`CREATE TABLE kept (id TEXT NOT NULL PRIMARY KEY, bytes BYTEA, at BIGINT, yes BOOLEAN, words TEXT)`,
-	} {
-		if _, err := d.SQL(t).Exec(q); err != nil {
+	if d.Engine == store.SQLite {
+		for _, q := range scratchTables {
+			if _, err := d.SQL(t).Exec(q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return
+	}
+	all := func(statements ...string) {
+		err := d.Store.Tx(context.Background(), func(tx *store.Tx) error {
+			for _, q := range statements {
+				if _, err := tx.Exec(q); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
+	all(scratchTables...)
+	t.Cleanup(func() { all(`DROP TABLE child, scratch, kept`) })
 }
 
 // eachScratch is EachDB with the scratch tables.

@@ -1,9 +1,11 @@
 // Package db gives tests real databases, one of each engine, alone for each test.
 //
 // EachDB runs a test twice: on a SQLite file in a temporary directory and on a
-// PostgreSQL database that is created for it and dropped after it. The databases of
-// PostgreSQL are copies of a template, which is migrated once per schema and kept on
-// the server; its name carries the schema's hash, so another schema makes another one.
+// PostgreSQL database that nobody else uses meanwhile. The databases of PostgreSQL are
+// copies of a template, which is migrated once per schema and stays on the server. A
+// database that was only written through its store is emptied and waits there for the
+// next test; one that was touched otherwise (DB.SQL), or whose test failed, is dropped.
+// So is nothing else: a process that is killed leaves a limen_test_ database behind.
 //
 // The server is LIMEN_TEST_POSTGRES, a URL whose user may create databases; without
 // it, the one on 127.0.0.1 with user postgres and no password. Without a server the
@@ -33,6 +35,7 @@ type DB struct {
 	Ring *secret.Ring
 
 	config store.Config
+	server *server // nil with SQLite
 }
 
 // EachDB runs test once on each engine, as the subtests "sqlite" and "postgres".
@@ -45,19 +48,20 @@ func EachDB(t *testing.T, test func(t *testing.T, d *DB)) {
 // SQLite returns a database in a file of the test's own.
 func SQLite(t testing.TB) *DB {
 	t.Helper()
-	return open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "limen.db")})
+	return open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "limen.db")}, nil)
 }
 
 // Postgres returns a database of the test's own on the server, or skips the test when
 // there is no server.
 func Postgres(t testing.TB) *DB {
 	t.Helper()
-	return open(t, store.Config{Postgres: Fresh(t)})
+	s := claim(t)
+	return open(t, store.Config{Postgres: s.url(s.name)}, s)
 }
 
-func open(t testing.TB, c store.Config) *DB {
+func open(t testing.TB, c store.Config, s *server) *DB {
 	t.Helper()
-	d := &DB{Clock: NewClock(), Ring: ring(t)}
+	d := &DB{Clock: NewClock(), Ring: ring(t), server: s}
 	c.Ring, c.Kind, c.Now, c.Log = d.Ring, store.Development, d.Clock.Now, logger(t)
 	d.config = c
 	d.Store = d.Open(t)
@@ -89,8 +93,9 @@ func (d *DB) Open(t testing.TB) *store.Store {
 func (d *DB) SQL(t testing.TB) *sql.DB {
 	t.Helper()
 	driver, address := "sqlite", d.config.SQLite
-	if d.Engine == store.Postgres {
+	if d.server != nil {
 		driver, address = "pgx", d.config.Postgres
+		d.server.spoilt = true
 	}
 	raw, err := sql.Open(driver, address)
 	if err != nil {
@@ -104,7 +109,7 @@ func (d *DB) SQL(t testing.TB) *sql.DB {
 	return raw
 }
 
-// ring is the same for all, so that the databases are born from one template.
+// ring is the same for all tests.
 func ring(t testing.TB) *secret.Ring {
 	t.Helper()
 	r, err := secret.ParseRing(strings.Repeat("A", 42) + "E=")
