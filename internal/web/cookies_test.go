@@ -302,6 +302,9 @@ func FuzzCookie(f *testing.F) {
 	var got string
 	h := openHall(f, nil, cookieTable(&got))
 	f.Fuzz(func(t *testing.T, header string) {
+		if strings.ContainsFunc(header, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return // net/http answers such a header 400 (RFC 9110 section 5.5)
+		}
 		h.log.Reset() // or it grows without end
 		got = ""
 		w := h.ask("GET", "/v1/cookie", "", "Cookie: "+header)
