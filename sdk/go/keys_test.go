@@ -85,6 +85,20 @@ func TestRotation(t *testing.T) {
 		synctest.Wait()
 		verify(oldToken, limenauth.CodeUnauthenticated)
 
+		// Another key under a name that stays is another key.
+		time.Sleep(11 * time.Minute)
+		nextToken := next.token(mina(time.Now()).with("exp", time.Now().Add(time.Hour).Unix()))
+		verify(nextToken, "")
+		synctest.Wait()
+		replaced := newES256("k2")
+		l.publish(replaced)
+		time.Sleep(11 * time.Minute)
+		verify(nextToken, "") // wakes the background refresh
+		synctest.Wait()
+		verify(nextToken, limenauth.CodeUnauthenticated)
+		verify(replaced.token(mina(time.Now())), "")
+		next = replaced
+
 		// The name alone does not bring a key back: another key under it is another key.
 		time.Sleep(11 * time.Minute)
 		l.publish(next, newES256("k1"))
@@ -292,6 +306,7 @@ func TestUnsoundKeySets(t *testing.T) {
 		"Ed25519 short":        `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"AAAA"}]}`,
 		"X25519":               `{"keys":[{"kty":"OKP","crv":"X25519","kid":"k1","x":"` + x + `"}]}`,
 		"more than 256 KB":     strings.TrimSuffix(with("kid", "k1"), "}") + `,"x":"` + strings.Repeat("x", 256<<10) + `"}`,
+		"spaces beyond 256 KB": with("kid", "k1") + strings.Repeat(" ", 256<<10),
 		"more than 32 keys":    encode(map[string]any{"keys": make([]struct{}, 33)}),
 		"trailing data":        with("kid", "k1") + "{}",
 		"very deep":            `{"keys":[],"x":` + strings.Repeat("[", 1<<16) + strings.Repeat("]", 1<<16) + `}`,
@@ -320,6 +335,20 @@ func TestUnsoundKeySets(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestOnlyAGoodAnswerCounts: an error page is not a key set, whatever it holds.
+func TestOnlyAGoodAnswerCounts(t *testing.T) {
+	for _, status := range []int{201, 206, 400, 401, 404, 429, 500, 503} {
+		l := newLimen(t)
+		l.on(jwksCall, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			io.WriteString(w, l.jwks)
+		})
+		if _, err := l.auth().Verify(t.Context(), l.key.token(mina(time.Now()))); codeOf(t, err) != limenauth.CodeUnavailable {
+			t.Errorf("%d: %v", status, err)
+		}
 	}
 }
 

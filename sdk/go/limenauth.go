@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,7 @@ import (
 // server. Make one with [New] and share it: it is safe for concurrent use.
 type Auth struct {
 	issuer   string
+	pages    string // where browsers are sent: the issuer without a slash at its end
 	audience []string
 	algs     []string
 	clock    func() time.Time
@@ -33,7 +35,8 @@ type Auth struct {
 	browser   browser
 	renewals  *renewals
 
-	fault error // what is wrong with the configuration
+	fault  error        // what is wrong with the configuration
+	warned atomic.Int64 // when a request was last refused aloud, in Unix nanoseconds
 }
 
 // New describes the server at serverURL ("https://auth.example.com") and returns at
@@ -47,7 +50,7 @@ func New(serverURL string, options ...Option) *Auth {
 	s := settings{
 		algs:         []string{ES256, EdDSA, RS256},
 		clock:        time.Now,
-		client:       http.DefaultClient,
+		client:       defaultClient(),
 		seen:         seenDefault,
 		log:          slog.Default(),
 		refuse:       writeProblem,
@@ -70,7 +73,7 @@ func New(serverURL string, options ...Option) *Auth {
 		s.cookieKeys = [][]byte{key[:]}
 	}
 	a := &Auth{
-		issuer: s.issuer, audience: s.audience, algs: s.algs,
+		issuer: s.issuer, pages: strings.TrimRight(s.issuer, "/"), audience: s.audience, algs: s.algs,
 		clock: s.clock, log: s.log, refuse: s.refuse,
 		wire: newWire(base, s.client), serverKey: s.serverKey,
 		seen: newSeen(min(s.seen, seenMax)), renewals: newRenewals(),
@@ -122,9 +125,12 @@ func (s *settings) check(base string) error {
 // their own. Loopback is the exception, and what the operator names one.
 func checkURL(address string, plainHTTP bool) error {
 	u, err := url.Parse(address)
+	if err != nil {
+		return errors.New("an address is not a URL") // which may hold a password: it is not repeated
+	}
 	switch {
-	case err != nil, u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "":
-		return fmt.Errorf("%q is not a server address like https://auth.example.com", address)
+	case u.Host == "", u.User != nil, u.RawQuery != "", u.Fragment != "":
+		return fmt.Errorf("%q is not an address like https://auth.example.com", u.Redacted())
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && (plainHTTP || isLoopback(u.Host)):

@@ -3,6 +3,7 @@ package limenauth
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ var (
 // stepUpPause keeps a person whose fresh sign-in still does not satisfy a route from
 // being sent in circles.
 const stepUpPause = time.Minute
+
+const warnPause = 10 * time.Second // between two warnings about refused requests
 
 // Require lets a request through to h when it carries a valid access token, as
 // "Authorization: Bearer" or in this application's own session cookie, and meets the
@@ -187,11 +190,20 @@ func (a *Auth) turnDown(w http.ResponseWriter, r *http.Request, p *Problem) {
 	a.refuse(w, r, p)
 }
 
-// note logs why a request was refused, without anything that it carried.
+// note logs why a request was refused, without anything that it carried. That nothing
+// can be judged is for whoever runs the program, so it is said aloud, now and then.
 func (a *Auth) note(r *http.Request, p *Problem) {
-	if p.cause != nil {
-		a.log.DebugContext(r.Context(), "limenauth: refused", "code", p.Code, "err", p.cause)
+	if p.cause == nil {
+		return
 	}
+	level := slog.LevelDebug
+	if p.Code == CodeUnavailable {
+		now, last := a.clock().UnixNano(), a.warned.Load()
+		if now-last >= int64(warnPause) && a.warned.CompareAndSwap(last, now) {
+			level = slog.LevelWarn
+		}
+	}
+	a.log.Log(r.Context(), level, "limenauth: refused", "code", p.Code, "err", p.cause)
 }
 
 // isPage reports whether a browser is navigating its window: only then does a

@@ -68,7 +68,7 @@ func (a *Auth) beginSignIn(w http.ResponseWriter, r *http.Request, returnTo stri
 	if why != nil && why.ACR != "" {
 		query.Set("acr_values", why.ACR)
 	}
-	seeOther(w, a.issuer+signInPath+"?"+query.Encode())
+	seeOther(w, a.pages+signInPath+"?"+query.Encode())
 }
 
 func (a *Auth) redirectTo(r *http.Request) string {

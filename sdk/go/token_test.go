@@ -119,8 +119,9 @@ func TestForgedTokens(t *testing.T) {
 		mac.Write([]byte(signed))
 		return signed + "." + b64(mac.Sum(nil))
 	}
-	highS := func() string { // a 65th byte, and r, s out of range
-		return part[0] + "." + part[1] + "." + b64(append(make([]byte, 1), mustDecode(t, part[2])...))
+	raw := mustDecode(t, part[2])
+	spliced := func(pieces ...[]byte) string { // r and s with something between or around them
+		return part[0] + "." + part[1] + "." + b64(slices.Concat(pieces...))
 	}
 	order := elliptic.P256().Params().N.Bytes()
 
@@ -182,10 +183,12 @@ func TestForgedTokens(t *testing.T) {
 		"header trailing data":     l.key.raw(encode(l.key.header())+"{}", encode(mina(now))),
 		"embedded key signs":       stranger.raw(encode(stranger.header().with("jwk", stranger.jwk())), encode(mina(now))),
 		"signature of zeros":       part[0] + "." + part[1] + "." + b64(make([]byte, 64)),
-		"signature r=0":            part[0] + "." + part[1] + "." + b64(append(make([]byte, 32), mustDecode(t, part[2])[32:]...)),
+		"signature r=0":            part[0] + "." + part[1] + "." + b64(append(make([]byte, 32), raw[32:]...)),
 		"signature r=s=order":      part[0] + "." + part[1] + "." + b64(append(slices.Clone(order), order...)),
-		"signature of 65 bytes":    highS(),
-		"signature of 63 bytes":    part[0] + "." + part[1] + "." + b64(mustDecode(t, part[2])[:63]),
+		"a zero before r":          spliced([]byte{0}, raw),
+		"a zero before s":          spliced(raw[:32], []byte{0}, raw[32:]),
+		"a zero behind":            spliced(raw, []byte{0}),
+		"signature of 63 bytes":    part[0] + "." + part[1] + "." + b64(raw[:63]),
 		"signature of another":     part[0] + "." + part[1] + "." + strings.Split(l.key.token(mina(now)), ".")[2],
 		"payload of another":       part[0] + "." + strings.Split(l.key.token(mina(now).with("sub", "usr_root")), ".")[1] + "." + part[2],
 		"Ed25519 short signature":  ed.token(mina(now))[:len(ed.token(mina(now)))-4],

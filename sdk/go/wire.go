@@ -26,6 +26,18 @@ type wire struct {
 	client *http.Client
 }
 
+// defaultClient keeps more connections open than net/http would: Live asks once per
+// request.
+func defaultClient() *http.Client {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultClient // somebody has replaced it, and means it
+	}
+	t := standard.Clone()
+	t.MaxIdleConnsPerHost = 64
+	return &http.Client{Transport: t}
+}
+
 // newWire copies the client: the caller's own keeps its redirect rule and timeout.
 func newWire(base string, client *http.Client) *wire {
 	c := *client
