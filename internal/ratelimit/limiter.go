@@ -1,0 +1,135 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/limenauth/limen/internal/fault"
+)
+
+const (
+	// DefaultTimeout is how long a request waits for its counter.
+	DefaultTimeout = 250 * time.Millisecond
+	// Pause is how long a counter that failed is left alone before one request tries
+	// it again.
+	Pause = time.Second
+)
+
+// Limiter is what deeds and doors ask. Its fields are set before the first use. The zero
+// value refuses everything.
+type Limiter struct {
+	// Counter holds the debts.
+	Counter Counter
+	// Fallback counts while Counter fails. Without it a failure refuses.
+	Fallback *Memory
+	// Timeout bounds one call of Counter; 0 means DefaultTimeout.
+	Timeout time.Duration
+	// OnFailure, if set, is told of every failure of Counter, for the log and metrics.
+	OnFailure func(err error)
+	// OnRefused, if set, is told the name of the rate for every refusal.
+	OnRefused func(rate string)
+
+	retryAt atomic.Int64 // when Counter may be tried again, in µs; 0 while it works
+}
+
+// Taken is a cost that was taken and may be given back.
+type Taken struct {
+	limiter  *Limiter
+	counter  Counter
+	decision Decision
+	given    atomic.Bool
+}
+
+// Take charges all needs or none, before the work they stand for. It refuses with
+// fault.ErrRateLimited, which carries when to come back in whole seconds; when neither
+// counter works it refuses with fault.ErrUnavailable. If the caller has left, it fails
+// with the context's error.
+func (l *Limiter) Take(ctx context.Context, now time.Time, needs ...Need) (*Taken, error) {
+	if l.Counter != nil && l.mayTry(now) {
+		d, err := l.call(ctx, func(ctx context.Context) (Decision, error) { return l.Counter.Take(ctx, now, needs...) })
+		switch {
+		case err == nil:
+			l.retryAt.Store(0)
+			return l.judge(l.Counter, d)
+		case errors.Is(err, ErrRate):
+			return nil, err
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		}
+		l.failed(now, err)
+	}
+	if l.Fallback == nil {
+		return nil, fault.ErrUnavailable.After(Pause)
+	}
+	d, err := l.Fallback.Take(ctx, now, needs...)
+	if err != nil {
+		return nil, err
+	}
+	return l.judge(l.Fallback, d)
+}
+
+// Remaining is how many more events the scarcest need would have allowed.
+func (t *Taken) Remaining() int { return t.decision.Remaining }
+
+// GiveBack returns the cost to where it was taken from. It does so once, however often it
+// is called, also for a caller that has left, and it is safe on nil. A failure is told to
+// OnFailure only: the worst that comes of it is a limit that is reached sooner.
+func (t *Taken) GiveBack(ctx context.Context, now time.Time) {
+	if t == nil || t.given.Swap(true) {
+		return
+	}
+	if t.counter == t.limiter.Counter && !t.limiter.mayTry(now) {
+		return // it failed a moment ago: the request need not wait for it again
+	}
+	_, err := t.limiter.call(context.WithoutCancel(ctx), func(ctx context.Context) (Decision, error) {
+		return Decision{}, t.counter.GiveBack(ctx, now, t.decision)
+	})
+	switch {
+	case err != nil:
+		t.limiter.failed(now, err)
+	case t.counter == t.limiter.Counter:
+		t.limiter.retryAt.Store(0)
+	}
+}
+
+func (l *Limiter) judge(c Counter, d Decision) (*Taken, error) {
+	if d.Allowed {
+		return &Taken{limiter: l, counter: c, decision: d}, nil
+	}
+	if l.OnRefused != nil {
+		l.OnRefused(d.Refused)
+	}
+	return nil, fault.ErrRateLimited.After((d.RetryAfter + time.Second - 1).Truncate(time.Second))
+}
+
+func (l *Limiter) call(ctx context.Context, do func(context.Context) (Decision, error)) (Decision, error) {
+	timeout := l.Timeout
+	if timeout <= 0 {
+		timeout = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return do(ctx)
+}
+
+// mayTry reports whether to ask Counter. After a failure one request in every Pause does,
+// and the others do not wait for it.
+func (l *Limiter) mayTry(now time.Time) bool {
+	at, t := l.retryAt.Load(), now.UnixMicro()
+	switch {
+	case at == 0:
+		return true
+	case t < at && at-t <= Pause.Microseconds(): // more would be a clock that was set back
+		return false
+	}
+	return l.retryAt.CompareAndSwap(at, t+Pause.Microseconds())
+}
+
+func (l *Limiter) failed(now time.Time, err error) {
+	l.retryAt.Store(now.Add(Pause).UnixMicro())
+	if l.OnFailure != nil {
+		l.OnFailure(err)
+	}
+}
