@@ -110,6 +110,7 @@ func TestParseAddressRefuses(t *testing.T) {
 		{"a@example.com/x", "invalid"},                     //
 		{"a@exam\u00adple.com", "invalid"},                 // vanishes in UTS 46
 		{"a@example\u200d.com", "invalid"},                 // a joiner without context
+		{"a@אa.com", "invalid"},                            // the Bidi rule, RFC 5893
 		{"a@xn--a.com", "invalid"},                         // not punycode of anything
 		{"a@xn--bcher-.com", "invalid"},                    //
 		{"a@" + strings.Repeat("d", 64) + ".com", "invalid"},

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// fold is NFKC and full case folding, repeated until nothing changes: one pass is not
-// idempotent, because folding can undo normalisation and the other way round. Full case
+// fold is NFKC and full case folding, repeated until nothing changes: nothing promises
+// that one pass is enough, and a key must fold to itself. Full case
 // folding has no language: dotless i stays dotless i (the Turkish rules are status T in
 // CaseFolding.txt and not used).
 func fold(s string) string {
-	for range 8 { // two passes are enough for every string we have met; eight end the argument
+	for range 8 { // one pass has been enough for every string we have met; eight end the argument
 		next := norm.NFKC.String(strings.Map(cherokee, cases.Fold().String(norm.NFKC.String(s))))
 		if next == s {
 			return s
@@ -44,6 +44,5 @@ func seen(r rune) bool {
 		return ' ' < r && r < 0x7f
 	}
 	return unicode.IsPrint(r) &&
-		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) &&
-		r != '\u034f' // combining grapheme joiner: printable by category, invisible by nature
+		!unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -37,7 +37,7 @@ func CheckChallenge(s string) error {
 // 7636 section 4.6). A challenge or verifier that is not in form fits nothing: an empty
 // challenge is not a request without PKCE.
 func Verify(challenge, verifier string) bool {
-	if CheckChallenge(challenge) != nil || !validVerifier(verifier) {
+	if !validVerifier(verifier) {
 		return false
 	}
 	return subtle.ConstantTimeCompare([]byte(Challenge(verifier)), []byte(challenge)) == 1

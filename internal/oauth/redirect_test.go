@@ -175,7 +175,8 @@ func TestParseAllowListRefuses(t *testing.T) {
 		"", " ", "*", "/", "app.example.com", "https://", "https://*", "https://*.example.com", "https://app.example.com/",
 		"https://app.example.com/cb", "https://app.example.com?x", "https://App.example.com", "HTTPS://app.example.com",
 		"https://app.example.com:*", "http://app.example.com", "http://app.example.com:*", "http://10.0.0.1:3000",
-		"https://user@app.example.com", "https://app.example.com:0", "javascript:alert(1)", "data:x", "file:///x",
+		"https://user@app.example.com", "https://app.example.com:0",
+		"https://app.example.com:0443", "https://[0:0:0:0:0:0:0:1]", "https://[::1%25eth0]", "https://127.1", "https://0x7f.1", "https://2130706433", "javascript:alert(1)", "data:x", "file:///x",
 		"https://bücher.example", "https://app.example.com\n", "http://[::1", "http://localhost:*/cb", "http://localhost.evil.example:1", ":x", "app:",
 	} {
 		if l, err := oauth.ParseAllowList([]string{"https://ok.example", entry}); err == nil {

@@ -35,6 +35,7 @@ func TestDeviceOf(t *testing.T) {
 		{"evil.example/1.0", "", "", "", "other"},
 		{"<script>alert(1)</script>", "", "", "", "other"},
 		{"Click here to win!/1.0 (X11; Linux)", "Linux", "Linux", "", "desktop"},
+		{strings.Repeat("x", 509) + " (X11; Linux)", "", "", "", "other"}, // only so much is read
 		{"\x00\xff\xfe", "", "", "", "other"},
 	} {
 		got := session.DeviceOf(c.in)

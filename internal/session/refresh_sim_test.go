@@ -18,9 +18,9 @@ var simSeeds = flag.Uint64("sim.seeds", 3000, "how many lives the refresh simula
 // tally is what many lives have in common.
 type tally struct {
 	lives, requests, grants, repeats, late, relents, signOuts int
-	tried, stolen, loot, caught                      int
-	conflicts                                        map[int]int
-	took                                             []time.Duration
+	tried, stolen, loot, caught                               int
+	conflicts                                                 map[int]int
+	took                                                      []time.Duration
 }
 
 func (t *tally) add(r refreshsim.Report) {

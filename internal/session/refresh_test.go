@@ -57,6 +57,7 @@ func TestRefresh(t *testing.T) {
 	}{
 		{name: "the leaf rotates", row: row(), g: 7, device: right, after: 15 * time.Minute, do: session.Rotate},
 		{name: "at once too", row: row(), g: 7, device: right, do: session.Rotate},
+		{name: "the hash of the newest key fits", row: row(), g: 7, device: [][]byte{[]byte("right"), []byte("under the old key")}, do: session.Rotate},
 		{name: "the leaf rotates, strict", row: row(), g: 7, device: right, strict: true, do: session.Rotate},
 		{name: "bound, no device", row: row(), g: 7, do: session.End, reason: "device_missing"},
 		{name: "bound, wrong device", row: row(), g: 7, device: wrong, do: session.End, reason: "device_wrong"},

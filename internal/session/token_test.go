@@ -95,6 +95,14 @@ func TestRefreshTokenRefuses(t *testing.T) {
 			t.Errorf("%s opens", name)
 		}
 	}
+	for _, generation := range []string{"\x00\x00\x00\x00\x00\x00\x00\x00", "\xff\xff\xff\xff\xff\xff\xff\xff"} {
+		key := h.KeyID()
+		body := append(key[:], strings.Repeat("i", 16)+generation...)
+		forged := "lrt_" + base64.RawURLEncoding.EncodeToString(append(body, h.Sum(body)...))
+		if _, _, ok := session.OpenRefreshToken(h, forged); ok {
+			t.Errorf("a token for the generation %x opens", generation)
+		}
+	}
 	if _, _, ok := session.OpenRefreshToken(hasher(t, "refresh", rootB), token); ok {
 		t.Error("another server's token opens")
 	}

@@ -261,7 +261,10 @@ func (s *sim) deliver(r *request) {
 	switch r.answer.Result {
 	case Granted:
 		// Whatever comes last stays in the jar, even if it is the older one.
-		c.before, c.gen, c.answeredAt = c.gen, r.answer.Generation, s.now
+		if r.answer.Generation != c.gen {
+			c.before = c.gen
+		}
+		c.gen, c.answeredAt = r.answer.Generation, s.now
 		s.share(c, r.tab, s.now+micros(s.w.Lifetimes.Access))
 	case Superseded:
 		next += s.dice.between(500*millisecond, 2*second) // the other tab's answer is on its way
@@ -294,7 +297,7 @@ func (s *sim) stop(e event) {
 	}
 	c.life++
 	if s.dice.chance(300) {
-		if c.before > 0 && s.now-c.answeredAt < flushed {
+		if c.before > 0 && s.now-c.answeredAt < flushed { // both cookies are what they were
 			c.gen, c.before = c.before, 0
 			s.share(c, -1, 0)
 		}
