@@ -47,6 +47,9 @@ func parseAddress(s string) (a Address, code string) {
 		return a, "invalid"
 	}
 	local, domain, _ := strings.Cut(norm.NFC.String(s), "@")
+	if len(local) > maxLocal {
+		return a, "too_long"
+	}
 	localKey := fold(local)
 	if !dotAtom(local) || !dotAtom(localKey) {
 		return a, "invalid"
@@ -56,7 +59,7 @@ func parseAddress(s string) (a Address, code string) {
 		return a, "invalid"
 	}
 	a = Address{Text: local + "@" + domain, Key: localKey + "@" + domainKey}
-	if len(local) > maxLocal || len(localKey) > maxLocal || len(a.Text) > maxAddress || len(a.Key) > maxAddress {
+	if len(localKey) > maxLocal || len(a.Text) > maxAddress || len(a.Key) > maxAddress {
 		return Address{}, "too_long"
 	}
 	return a, ""

@@ -107,6 +107,48 @@ func TestUsernameIsStable(t *testing.T) {
 	})
 }
 
+// The key of every spelling in another case is the same.
+func TestUsernameIgnoresCase(t *testing.T) {
+	for _, table := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Armenian, unicode.Cherokee} {
+		letters := rapid.RuneFrom(nil, table).Filter(func(r rune) bool { return unicode.IsLetter(r) && unicode.SimpleFold(r) != r })
+		rapid.Check(t, func(t *rapid.T) {
+			name := rapid.SliceOfN(letters, 3, 8).Draw(t, "name")
+			other := make([]rune, len(name))
+			for i, r := range name {
+				for range rapid.IntRange(0, 3).Draw(t, "steps") {
+					r = unicode.SimpleFold(r)
+				}
+				if r == '\u0345' {
+					r = 'ι' // iota's third form is a mark
+				}
+				other[i] = r
+			}
+			a, err1 := account.ParseUsername(string(name))
+			b, err2 := account.ParseUsername(string(other))
+			if err1 != nil && err2 != nil {
+				t.Skip("refused") // reserved, or a letter that folds to another script
+			}
+			if err1 != nil || err2 != nil || a.Key != b.Key {
+				t.Fatalf("%q: %q %v, %q: %q %v", string(name), a.Key, err1, string(other), b.Key, err2)
+			}
+		})
+	}
+}
+
+func TestUsernameLookAlikesStayApart(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"mike", "m\u0131ke"}, {"MIKE", "m\u0130ke"}, {"jose", "josé"}, {"paul", "pau1"}, {"ooo", "000"},
+		{"\u0441\u0441\u0441", "ccc"}, // a whole word in another script: see the limits in the essay
+		{"a.b-c", "abc"},
+	} {
+		a, err1 := account.ParseUsername(pair[0])
+		b, err2 := account.ParseUsername(pair[1])
+		if err1 != nil || err2 != nil || a.Key == b.Key {
+			t.Errorf("%q: %q %v, %q: %q %v", pair[0], a.Key, err1, pair[1], b.Key, err2)
+		}
+	}
+}
+
 func holdsUsername(t failer, s string) {
 	u, err := account.ParseUsername(s)
 	if err != nil {
