@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/signin"
+)
+
+const attemptColumns = `id, secret_hash, purpose, account_id, session_id, decoy, known_device, address, address_key,
+	candidate, browser_hash, delivery, locale, code_hash, code_sent_at, code_expires_at, tries, sends,
+	created_at, expires_at, ended_at, outcome`
+
+const (
+	sqlAttemptInsert = `INSERT INTO attempt (` + attemptColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
+	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
+	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
+	// Newest first; those of a known device are never displaced.
+	sqlAttemptsLive = `SELECT id, known_device FROM attempt
+		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC`
+	sqlAttemptCode = `UPDATE attempt SET code_hash = $1, code_sent_at = $2, code_expires_at = $3, expires_at = $3, tries = 0, sends = sends + 1
+		WHERE id = $4`
+	sqlAttemptTries = `UPDATE attempt SET tries = $1 WHERE id = $2`
+	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL
+		WHERE id = $3 AND ended_at IS NULL RETURNING id`
+	sqlAttemptPrune = `DELETE FROM attempt WHERE id IN (SELECT p.id FROM attempt p WHERE p.expires_at < $1 LIMIT $2)`
+
+	sqlBudgetByHash = `SELECT hour_started_at, in_hour, in_row FROM code_budget WHERE address_hash = $1`
+	sqlBudgetLock   = sqlBudgetByHash + ` FOR UPDATE`
+	sqlBudgetOpen   = `INSERT INTO code_budget (address_hash, hour_started_at, in_hour, in_row, updated_at)
+		VALUES ($1, $2, 0, 0, $2) ON CONFLICT (address_hash) DO NOTHING`
+	sqlBudgetWrite = `UPDATE code_budget SET hour_started_at = $1, in_hour = $2, in_row = $3, updated_at = $4
+		WHERE address_hash = $5`
+	sqlBudgetPrune = `DELETE FROM code_budget WHERE address_hash IN
+		(SELECT p.address_hash FROM code_budget p WHERE p.updated_at < $1 LIMIT $2)`
+)
+
+func scanAttempt(scan func(...any) error) (signin.Attempt, error) {
+	var a signin.Attempt
+	err := scan(&a.ID, &a.SecretHash, &a.Purpose, optional(&a.Account), optional(&a.Session), &a.Decoy, &a.KnownDevice,
+		optional(&a.Address.Text), optional(&a.Address.Key), &a.Candidate, &a.BrowserHash, &a.Delivery, &a.Locale,
+		&a.CodeHash, stamp(&a.SentAt), stamp(&a.CodeExpires), &a.Tries, &a.Sends,
+		stamp(&a.CreatedAt), stamp(&a.ExpiresAt), stamp(&a.EndedAt), optional(&a.Outcome))
+	return a, err
+}
+
+func (r reader) attempt(ctx context.Context, q string, id signin.AttemptID) (signin.Attempt, bool, error) {
+	a, err := scanAttempt(r.queryRow(ctx, q, string(id)).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return signin.Attempt{}, false, nil
+	}
+	return a, err == nil, err
+}
+
+// AttemptByID finds an attempt by its public part.
+func (r reader) AttemptByID(ctx context.Context, id signin.AttemptID) (signin.Attempt, bool, error) {
+	return r.attempt(ctx, sqlAttemptByID, id)
+}
+
+// LockAttempt reads an attempt and holds its row until the transaction ends. If it
+// belongs to an account, the caller holds that account's lock already.
+func (tx *Tx) LockAttempt(ctx context.Context, id signin.AttemptID) (signin.Attempt, bool, error) {
+	return tx.attempt(ctx, sqlAttemptLock, id)
+}
+
+// InsertAttempt writes a new attempt.
+func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
+	_, err := tx.exec(sqlAttemptInsert, string(a.ID), a.SecretHash, string(a.Purpose), null(string(a.Account)),
+		null(string(a.Session)), a.Decoy, a.KnownDevice, null(a.Address.Text), null(a.Address.Key), a.Candidate, a.BrowserHash,
+		string(a.Delivery), a.Locale, a.CodeHash, when(a.SentAt), when(a.CodeExpires), a.Tries, a.Sends,
+		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome))
+	return err
+}
+
+// Rival is a live attempt for an address.
+type Rival struct {
+	ID          signin.AttemptID
+	KnownDevice bool
+}
+
+// LiveAttempts lists the live attempts for an address, newest first.
+func (tx *Tx) LiveAttempts(ctx context.Context, addressKey string) ([]Rival, error) {
+	rows, err := tx.query(ctx, sqlAttemptsLive, addressKey, when(tx.Now))
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (r Rival, err error) { return r, scan(&r.ID, &r.KnownDevice) })
+}
+
+// SetCode replaces the code of an attempt: the older one is dead from now on.
+func (tx *Tx) SetCode(ctx context.Context, id signin.AttemptID, hash []byte, expires time.Time) error {
+	_, err := tx.exec(sqlAttemptCode, hash, when(tx.Now), when(expires), string(id))
+	return err
+}
+
+// CountTry records how many wrong codes the attempt has seen.
+func (tx *Tx) CountTry(ctx context.Context, id signin.AttemptID, tries int) error {
+	_, err := tx.exec(sqlAttemptTries, tries, string(id))
+	return err
+}
+
+// EndAttempt ends an attempt once and forgets its candidate and code. It reports false
+// when the attempt has ended before.
+func (tx *Tx) EndAttempt(ctx context.Context, id signin.AttemptID, outcome string) (bool, error) {
+	_, ended, err := tx.id(ctx, sqlAttemptEnd, when(tx.Now), outcome, string(id))
+	return ended, err
+}
+
+// PruneAttempts deletes up to limit attempts that expired before then.
+func (tx *Tx) PruneAttempts(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return tx.exec(sqlAttemptPrune, when(before), limit)
+}
+
+// LockBudget reads the code budget of an address and holds its row, which it makes if
+// there is none: known and unknown addresses cost the same.
+func (tx *Tx) LockBudget(ctx context.Context, addressHash string) (factor.Budget, error) {
+	if _, err := tx.exec(sqlBudgetOpen, addressHash, when(tx.Now)); err != nil {
+		return factor.Budget{}, err
+	}
+	var b factor.Budget
+	err := tx.queryRow(ctx, sqlBudgetLock, addressHash).Scan(stamp(&b.HourStartedAt), &b.InHour, &b.InRow)
+	return b, err
+}
+
+// SetBudget writes the code budget of an address.
+func (tx *Tx) SetBudget(ctx context.Context, addressHash string, b factor.Budget) error {
+	_, err := tx.exec(sqlBudgetWrite, when(b.HourStartedAt), b.InHour, b.InRow, when(tx.Now), addressHash)
+	return err
+}
+
+// PruneBudgets deletes up to limit budgets that have not moved since before then.
+func (tx *Tx) PruneBudgets(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return tx.exec(sqlBudgetPrune, when(before), limit)
+}

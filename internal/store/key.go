@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+const signingKeyColumns = `id, alg, public_key, sealed, created_at, active_at, retired_at, removed_at`
+
+const (
+	sqlSigningKeys      = `SELECT ` + signingKeyColumns + ` FROM signing_key WHERE removed_at IS NULL ORDER BY active_at, id`
+	sqlSigningKeyInsert = `INSERT INTO signing_key (` + signingKeyColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	sqlSigningKeyRetire = `UPDATE signing_key SET active_at = $1, retired_at = $2, removed_at = $3 WHERE id = $4`
+
+	sqlServerKeyInsert = `INSERT INTO server_key (id, name, scopes, secret_hash, created_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6)`
+	sqlServerKeyByID   = `SELECT id, name, scopes, secret_hash, created_at, revoked_at FROM server_key WHERE id = $1`
+	sqlServerKeys      = `SELECT id, name, scopes, secret_hash, created_at, revoked_at FROM server_key ORDER BY id`
+	sqlServerKeyRevoke = `UPDATE server_key SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL RETURNING id`
+
+	sqlMetaByName  = `SELECT value FROM meta WHERE name = $1`
+	sqlMetaForLock = sqlMetaByName + ` FOR UPDATE`
+	sqlMetaInsert  = `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
+)
+
+// SigningKey is a key pair at rest; the private part is sealed under the row's id.
+type SigningKey struct {
+	ID        string
+	Alg       string
+	PublicKey string
+	Sealed    []byte
+	CreatedAt time.Time
+	ActiveAt  time.Time
+	RetiredAt time.Time
+	RemovedAt time.Time
+}
+
+// SigningKeys lists the keys that are published, in the order in which they sign.
+func (r reader) SigningKeys(ctx context.Context) ([]SigningKey, error) {
+	rows, err := r.query(ctx, sqlSigningKeys)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (k SigningKey, err error) {
+		return k, scan(&k.ID, &k.Alg, &k.PublicKey, &k.Sealed, stamp(&k.CreatedAt), stamp(&k.ActiveAt), stamp(&k.RetiredAt), stamp(&k.RemovedAt))
+	})
+}
+
+// LockSigningKeys makes one process at a time change the signing keys.
+func (tx *Tx) LockSigningKeys(ctx context.Context) error {
+	if _, err := tx.exec(sqlMetaInsert, "signing_keys", "lock"); err != nil {
+		return err
+	}
+	_, _, err := tx.id(ctx, sqlMetaForLock, "signing_keys")
+	return err
+}
+
+// InsertSigningKey writes a new key.
+func (tx *Tx) InsertSigningKey(ctx context.Context, k SigningKey) error {
+	_, err := tx.exec(sqlSigningKeyInsert, k.ID, k.Alg, k.PublicKey, k.Sealed, when(k.CreatedAt), when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt))
+	return err
+}
+
+// UpdateSigningKey writes when a key begins to sign, stops signing and is removed.
+func (tx *Tx) UpdateSigningKey(ctx context.Context, k SigningKey) error {
+	_, err := tx.exec(sqlSigningKeyRetire, when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt), k.ID)
+	return err
+}
+
+// ServerKey lets a program ask, never as a person.
+type ServerKey struct {
+	ID         string
+	Name       string
+	Scopes     []string
+	SecretHash []byte
+	CreatedAt  time.Time
+	RevokedAt  time.Time
+}
+
+func scanServerKey(scan func(...any) error) (ServerKey, error) {
+	var k ServerKey
+	var scopes string
+	if err := scan(&k.ID, &k.Name, &scopes, &k.SecretHash, stamp(&k.CreatedAt), stamp(&k.RevokedAt)); err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal([]byte(scopes), &k.Scopes)
+}
+
+// ServerKeyByID finds a server key, revoked or not.
+func (r reader) ServerKeyByID(ctx context.Context, id string) (ServerKey, bool, error) {
+	k, err := scanServerKey(r.queryRow(ctx, sqlServerKeyByID, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ServerKey{}, false, nil
+	}
+	return k, err == nil, err
+}
+
+// ServerKeys lists all server keys.
+func (r reader) ServerKeys(ctx context.Context) ([]ServerKey, error) {
+	rows, err := r.query(ctx, sqlServerKeys)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanServerKey)
+}
+
+// InsertServerKey writes a new server key.
+func (tx *Tx) InsertServerKey(ctx context.Context, k ServerKey) error {
+	scopes, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(sqlServerKeyInsert, k.ID, k.Name, string(scopes), k.SecretHash, when(k.CreatedAt), when(k.RevokedAt))
+	return err
+}
+
+// RevokeServerKey reports false when there was no such key to revoke.
+func (tx *Tx) RevokeServerKey(ctx context.Context, id string) (bool, error) {
+	_, revoked, err := tx.id(ctx, sqlServerKeyRevoke, when(tx.Now), id)
+	return revoked, err
+}
+
+// Meta reads one fact about the database itself.
+func (r reader) Meta(ctx context.Context, name string) (string, bool, error) {
+	return r.id(ctx, sqlMetaByName, name)
+}

@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/session"
+)
+
+const sessionColumns = `id, account_id, client, generation, rotated_at, device_hash, bound, delivery, epoch,
+	idle_expires_at, expires_at, ended_at, end_reason, recovered_generation, recoveries, recoveries_since,
+	created_at, last_seen_at, authenticated_at, authenticated_by, methods, aal, ip, location,
+	device_name, device_os, device_browser, device_kind`
+
+const (
+	sqlSessionInsert = `INSERT INTO session (` + sessionColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`
+	sqlSessionByID = `SELECT ` + sessionColumns + ` FROM session WHERE id = $1`
+	sqlSessionLock = sqlSessionByID + ` FOR UPDATE`
+	sqlSessionLive = `SELECT ` + sessionColumns + ` FROM session WHERE account_id = $1 AND ended_at IS NULL
+		AND expires_at > $2 AND idle_expires_at > $2
+		AND epoch = (SELECT a.epoch FROM account a WHERE a.id = session.account_id) ORDER BY id`
+	sqlSessionsOf = `SELECT ` + sessionColumns + ` FROM session WHERE account_id = $1 ORDER BY id DESC LIMIT $2`
+
+	// sqlSessionRotate is the whole of a refresh: it moves the generation only if the
+	// presented one is the current one, the session lives, the device fits and no ban,
+	// deletion or sign-out everywhere has raised the epoch. The claims of the access
+	// token come back with it.
+	sqlSessionRotate = `UPDATE session SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
+		idle_expires_at = CASE WHEN CAST($2 AS BIGINT) < expires_at THEN CAST($2 AS BIGINT) ELSE expires_at END,
+		bound = CASE WHEN device_hash = $3 THEN TRUE ELSE bound END, ip = $4
+		WHERE id = $5 AND generation = $6 AND delivery IN ($7, $8) AND ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1
+		AND (NOT bound OR device_hash = $3)
+		AND epoch = (SELECT a.epoch FROM account a WHERE a.id = session.account_id AND a.banned_at IS NULL)
+		RETURNING ` + sessionColumns + `,
+		(SELECT a.roles FROM account a WHERE a.id = session.account_id),
+		(SELECT e.address FROM email e WHERE e.account_id = session.account_id AND e.is_primary),
+		(SELECT e.verified_at FROM email e WHERE e.account_id = session.account_id AND e.is_primary)`
+
+	sqlSessionUpdate = `UPDATE session SET generation = $1, rotated_at = $2, bound = $3, idle_expires_at = $4,
+		ended_at = $5, end_reason = $6, recovered_generation = $7, recoveries = $8, recoveries_since = $9,
+		last_seen_at = $10, authenticated_at = $11, authenticated_by = $12, methods = $13, aal = $14, ip = $15, epoch = $16
+		WHERE id = $17`
+	sqlSessionEnd       = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE id = $3 AND account_id = $4 AND ended_at IS NULL`
+	sqlSessionEndOthers = `UPDATE session SET ended_at = $1, end_reason = $2
+		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id`
+	sqlSessionEndAll = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE account_id = $3 AND ended_at IS NULL`
+	sqlSessionPrune  = `DELETE FROM session WHERE id IN (SELECT p.id FROM session p WHERE p.expires_at < $1 LIMIT $2)`
+	sqlSessionView   = `SELECT ` + sessionViewColumns + `, ` + accountColumns + `
+		FROM session s JOIN account a ON a.id = s.account_id WHERE s.id = $1`
+)
+
+const sessionViewColumns = `s.id, s.account_id, s.client, s.generation, s.rotated_at, s.device_hash, s.bound, s.delivery, s.epoch,
+	s.idle_expires_at, s.expires_at, s.ended_at, s.end_reason, s.recovered_generation, s.recoveries, s.recoveries_since,
+	s.created_at, s.last_seen_at, s.authenticated_at, s.authenticated_by, s.methods, s.aal, s.ip, s.location,
+	s.device_name, s.device_os, s.device_browser, s.device_kind`
+
+// sessionFields are the scan targets of sessionColumns; finish completes the session.
+func sessionFields(s *session.Session, methods *string) []any {
+	return []any{
+		&s.ID, &s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch,
+		stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), optional(&s.EndReason), &s.RecoveredGeneration,
+		&s.Recoveries, stamp(&s.RecoveriesSince), stamp(&s.CreatedAt), stamp(&s.LastSeenAt), stamp(&s.AuthenticatedAt),
+		&s.AuthenticatedBy, methods, &s.AAL, &s.IP, &s.Location,
+		&s.Device.Name, &s.Device.OS, &s.Device.Browser, &s.Device.Kind,
+	}
+}
+
+func scanSession(scan func(...any) error) (session.Session, error) {
+	var s session.Session
+	var methods string
+	if err := scan(sessionFields(&s, &methods)...); err != nil {
+		return session.Session{}, err
+	}
+	return s, json.Unmarshal([]byte(methods), &s.Methods)
+}
+
+func (r reader) session(ctx context.Context, q string, args ...any) (session.Session, bool, error) {
+	s, err := scanSession(r.queryRow(ctx, q, args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return session.Session{}, false, nil
+	}
+	return s, err == nil, err
+}
+
+// SessionByID finds a session, live or not.
+func (r reader) SessionByID(ctx context.Context, id session.ID) (session.Session, bool, error) {
+	return r.session(ctx, sqlSessionByID, string(id))
+}
+
+// SessionView reads a session and its person in one look-up: the liveness check of
+// every signed-in request.
+func (r reader) SessionView(ctx context.Context, id session.ID) (s session.Session, a account.Account, found bool, err error) {
+	var methods string
+	row := r.queryRow(ctx, sqlSessionView, string(id))
+	a, err = scanAccount(func(targets ...any) error {
+		return row.Scan(append(sessionFields(&s, &methods), targets...)...)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, a, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(methods), &s.Methods)
+	}
+	return s, a, err == nil, err
+}
+
+// LiveSessions lists the sessions of a person that can still be used, oldest first.
+func (r reader) LiveSessions(ctx context.Context, id account.ID, now time.Time) ([]session.Session, error) {
+	rows, err := r.query(ctx, sqlSessionLive, string(id), when(now))
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanSession)
+}
+
+// SessionsOf lists a person's newest sessions, ended ones included.
+func (r reader) SessionsOf(ctx context.Context, id account.ID, limit int) ([]session.Session, error) {
+	rows, err := r.query(ctx, sqlSessionsOf, string(id), limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, scanSession)
+}
+
+// LockSession reads a session and holds its row until the transaction ends.
+func (tx *Tx) LockSession(ctx context.Context, id session.ID) (session.Session, bool, error) {
+	return tx.session(ctx, sqlSessionLock, string(id))
+}
+
+// InsertSession writes a new session.
+func (tx *Tx) InsertSession(ctx context.Context, s session.Session) error {
+	methods, err := json.Marshal(s.Methods)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(sqlSessionInsert, string(s.ID), string(s.Account), s.Client, s.Generation, when(s.RotatedAt), s.DeviceHash,
+		s.Bound, string(s.Delivery), s.Epoch, when(s.IdleExpiresAt), when(s.ExpiresAt), when(s.EndedAt), null(s.EndReason),
+		s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.CreatedAt), when(s.LastSeenAt),
+		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Location,
+		s.Device.Name, s.Device.OS, s.Device.Browser, s.Device.Kind)
+	return err
+}
+
+// UpdateSession writes what the refresh rule or a new proof has changed. The caller
+// holds the row's lock.
+func (tx *Tx) UpdateSession(ctx context.Context, s session.Session) error {
+	methods, err := json.Marshal(s.Methods)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(sqlSessionUpdate, s.Generation, when(s.RotatedAt), s.Bound, when(s.IdleExpiresAt), when(s.EndedAt),
+		null(s.EndReason), s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.LastSeenAt),
+		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Epoch, string(s.ID))
+	return err
+}
+
+// Rotation is what a refresh brings: who asks, with what, from where.
+type Rotation struct {
+	Session    session.ID
+	Generation int64
+	// DeviceHash is the keyed hash of the presented device secret, nil if there was none.
+	DeviceHash []byte
+	// Deliveries are the two modes in which this token may have travelled.
+	Deliveries [2]session.Delivery
+	IP         string
+	Now        time.Time
+	IdleUntil  time.Time
+}
+
+// Rotated is the session after a rotation, with the claims of its access token.
+type Rotated struct {
+	Session       session.Session
+	Roles         []string
+	Email         string
+	EmailVerified bool
+}
+
+// RotateSession is the hot path of refresh: one statement, one round trip, one durable
+// commit. It reports false when the rule has to look closer: a spent generation, a
+// missing device secret, an ended session. It changes nothing then.
+func (s *Store) RotateSession(ctx context.Context, r Rotation) (Rotated, bool, error) {
+	var out Rotated
+	var methods, roles string
+	var verified time.Time
+	var device any // a nil []byte must reach the database as NULL
+	if r.DeviceHash != nil {
+		device = r.DeviceHash
+	}
+	args := []any{when(r.Now), when(r.IdleUntil), device, r.IP, string(r.Session), r.Generation,
+		string(r.Deliveries[0]), string(r.Deliveries[1])}
+	found, err := s.single(ctx, sqlSessionRotate, args, func(scan func(...any) error) error {
+		return scan(append(sessionFields(&out.Session, &methods), &roles, optional(&out.Email), stamp(&verified))...)
+	})
+	if err != nil || !found {
+		return Rotated{}, false, err
+	}
+	out.EmailVerified = !verified.IsZero()
+	return out, true, errors.Join(json.Unmarshal([]byte(methods), &out.Session.Methods), json.Unmarshal([]byte(roles), &out.Roles))
+}
+
+// EndSession ends one session of a person and publishes that until then its tokens are
+// to be refused. It reports false if there was none to end.
+func (tx *Tx) EndSession(ctx context.Context, owner account.ID, id session.ID, reason string, until time.Time) (bool, error) {
+	n, err := tx.exec(sqlSessionEnd, when(tx.Now), reason, string(id), string(owner))
+	if err != nil || n != 1 {
+		return false, err
+	}
+	return true, tx.revoke(ctx, Revocation{Kind: RevokeSession, Account: owner, Session: id, Reason: reason, Until: until})
+}
+
+// EndOtherSessions ends every session of a person but keep, and publishes each.
+func (tx *Tx) EndOtherSessions(ctx context.Context, owner account.ID, keep session.ID, reason string, until time.Time) error {
+	rows, err := tx.query(ctx, sqlSessionEndOthers, when(tx.Now), reason, string(owner), string(keep))
+	if err != nil {
+		return err
+	}
+	ended, err := collect(rows, func(scan func(...any) error) (id session.ID, err error) { return id, scan(&id) })
+	if err != nil {
+		return err
+	}
+	for _, id := range ended {
+		err := tx.revoke(ctx, Revocation{Kind: RevokeSession, Account: owner, Session: id, Reason: reason, Until: until})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EndAllSessions ends every session of a person. It raises the epoch, so nothing that
+// is in flight can bring one back, and publishes that every token issued so far is dead.
+func (tx *Tx) EndAllSessions(ctx context.Context, owner account.ID, reason string, until time.Time) error {
+	if _, err := tx.exec(sqlAccountEpoch, string(owner)); err != nil {
+		return err
+	}
+	if _, err := tx.exec(sqlSessionEndAll, when(tx.Now), reason, string(owner)); err != nil {
+		return err
+	}
+	return tx.revoke(ctx, Revocation{Kind: RevokeUser, Account: owner, Reason: reason, Until: until})
+}
+
+// PruneSessions deletes up to limit sessions whose absolute life ended before then.
+func (tx *Tx) PruneSessions(ctx context.Context, before time.Time, limit int) (int64, error) {
+	return tx.exec(sqlSessionPrune, when(before), limit)
+}
