@@ -72,18 +72,18 @@ func TestExcess(t *testing.T) {
 	for limit, want := range map[int][]session.ID{
 		5: nil, 4: nil, 3: {"a"}, 2: {"a", "b"}, 1: {"a", "b", "c"}, 0: {"a", "b", "c"}, -1: {"a", "b", "c"},
 	} {
-		if got := session.Excess(all, limit, born.Add(time.Hour)); !slices.Equal(got, want) {
+		if got := session.Excess(all, "new", limit, born.Add(time.Hour)); !slices.Equal(got, want) {
 			t.Errorf("limit %d: %v, want %v", limit, got, want)
 		}
 	}
-	if got := session.Excess(nil, 0, born); got != nil {
+	if got := session.Excess(nil, "", 0, born); got != nil {
 		t.Error(got)
 	}
 }
 
 // After the excess has ended there are exactly as many live sessions as allowed, the
-// newest among them, and none that ended was seen later than one that stays (the newest
-// apart). The order of the rows does not matter.
+// kept one among them, and none that ended was seen later than one that stays (the kept
+// one apart). The order of the rows does not matter.
 func TestExcessHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var all []session.Session
@@ -100,13 +100,15 @@ func TestExcessHolds(t *testing.T) {
 			all = append(all, s)
 		}
 		limit := rapid.IntRange(1, 6).Draw(t, "limit")
+		kept := session.Session{ID: "kept", CreatedAt: born, LastSeenAt: born, IdleExpiresAt: born.Add(day), ExpiresAt: born.Add(day)}
+		all = append(all, kept)
 		before := slices.Clone(all)
-		gone := session.Excess(all, limit, born.Add(time.Minute))
+		gone := session.Excess(all, kept.ID, limit, born.Add(time.Minute))
 		if !cmp.Equal(before, all) {
 			t.Fatal("the rows were moved")
 		}
 		slices.Reverse(before)
-		if !slices.Equal(gone, session.Excess(before, limit, born.Add(time.Minute))) {
+		if !slices.Equal(gone, session.Excess(before, kept.ID, limit, born.Add(time.Minute))) {
 			t.Fatal("the order of the rows decides")
 		}
 		var live, ends, stays []session.Session
@@ -127,15 +129,12 @@ func TestExcessHolds(t *testing.T) {
 		if len(stays) != min(limit, len(live)) || len(ends) != len(gone) {
 			t.Fatalf("%d of %d stay, limit %d", len(stays), len(live), limit)
 		}
-		newest := func(s session.Session) bool {
-			return !slices.ContainsFunc(live, func(o session.Session) bool { return o.CreatedAt.After(s.CreatedAt) })
-		}
-		if len(stays) > 0 && !slices.ContainsFunc(stays, newest) {
-			t.Fatal("no newest stays")
+		if slices.Contains(gone, kept.ID) {
+			t.Fatal("the beginning session ends")
 		}
 		for _, e := range ends {
 			for _, s := range stays {
-				if e.LastSeenAt.After(s.LastSeenAt) && !newest(s) {
+				if e.LastSeenAt.After(s.LastSeenAt) && s.ID != kept.ID {
 					t.Fatalf("%s ends before %s", e.ID, s.ID)
 				}
 			}

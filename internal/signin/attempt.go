@@ -1,0 +1,133 @@
+package signin
+
+import (
+	"strings"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+)
+
+// AttemptPrefix begins every attempt id.
+const AttemptPrefix = "att"
+
+// AttemptID is the public part of an attempt: it may stand in logs and events.
+type AttemptID string
+
+// Limits of attempts (api.md section 2).
+const (
+	// LivePerAddress is how many unproven attempts one address may have.
+	LivePerAddress = 5
+	// SendsPerAttempt bounds the letters of one attempt, the first included.
+	SendsPerAttempt = 6
+
+	attemptSecretBytes = 16
+	attemptSecretChars = 22
+)
+
+// The refusals of attempts. An attempt that never was, that is over, that belongs to
+// another browser and that is somebody else's are one and the same to the caller.
+var (
+	ErrAttemptExpired  = fault.New(fault.Unauthenticated, "attempt_expired", "This sign-in has expired. Start again.")
+	ErrCodeIncorrect   = fault.New(fault.Unauthenticated, "code_incorrect", "That code isn't right.")
+	ErrTooManyAttempts = fault.New(fault.Limited, "too_many_attempts", "Too many wrong codes. Ask for a new one, or sign in another way.")
+	ErrTooSoon         = fault.New(fault.Limited, "rate_limited", "A code was sent a moment ago. Wait before you ask for another.")
+	ErrSignUpClosed    = fault.New(fault.Denied, "sign_up_closed", "New accounts are not open here. Ask the people who run this site.")
+)
+
+// The ways an attempt ends.
+const (
+	OutcomeComplete  = "complete"
+	OutcomeDisplaced = "displaced"
+	OutcomeRefused   = "refused"
+)
+
+// Attempt is one try, as it is remembered.
+type Attempt struct {
+	ID         AttemptID
+	SecretHash []byte
+	Purpose    Purpose
+	Account    account.ID
+	Session    session.ID
+	// Decoy attempts look and behave like others and lead nowhere.
+	Decoy       bool
+	KnownDevice bool
+	Address     account.Address
+	// Candidate is the sealed Candidate of a sign-up; it becomes an account when the
+	// address is proven, and is nothing before.
+	Candidate   []byte
+	BrowserHash []byte
+	Delivery    session.Delivery
+	Locale      string
+	CodeHash    []byte
+	SentAt      time.Time
+	CodeExpires time.Time
+	Tries       int
+	Sends       int
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	EndedAt     time.Time
+	Outcome     string
+}
+
+// Candidate is the account that a sign-up asks for.
+type Candidate struct {
+	PasswordHash   string `json:"password_hash,omitempty"`
+	Username       string `json:"username,omitempty"`
+	FirstName      string `json:"first_name,omitempty"`
+	LastName       string `json:"last_name,omitempty"`
+	Locale         string `json:"locale,omitempty"`
+	UnsafeMetadata []byte `json:"unsafe_metadata,omitempty"`
+}
+
+// NewAttemptValue returns what the client presents: "att_<id>_<128 random bits>", and
+// the id inside it.
+func NewAttemptValue(now time.Time) (AttemptID, secret.Text) {
+	id := secret.ID(AttemptPrefix, now)
+	return AttemptID(id), secret.Text(id + "_" + secret.Token(attemptSecretBytes).Reveal())
+}
+
+// ParseAttemptValue splits what a client presented. ok is false for every other form.
+func ParseAttemptValue(value string) (id AttemptID, ok bool) {
+	const n = len(AttemptPrefix) + 1 + 26
+	if len(value) != n+1+attemptSecretChars || value[n] != '_' || !secret.HasForm(value[:n], AttemptPrefix) {
+		return "", false
+	}
+	if strings.Trim(value[n+1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		return "", false
+	}
+	return AttemptID(value[:n]), true
+}
+
+// Live reports whether the attempt can still be completed.
+func (a Attempt) Live(now time.Time) bool {
+	return a.EndedAt.IsZero() && now.Before(a.ExpiresAt)
+}
+
+// Challenge is the code of the attempt as factor judges it.
+func (a Attempt) Challenge() factor.Challenge {
+	return factor.Challenge{
+		CodeHash: a.CodeHash, SentAt: a.SentAt, ExpiresAt: a.CodeExpires,
+		Tries: a.Tries, Decoy: a.Decoy,
+	}
+}
+
+// ResendIn is how long the person waits before another code may be sent, given the pause
+// between two.
+func (a Attempt) ResendIn(now time.Time, pause time.Duration) time.Duration {
+	return max(0, a.SentAt.Add(pause).Sub(now))
+}
+
+// Status is what the waiting screen is told.
+func (a Attempt) Status(now time.Time) string {
+	switch {
+	case a.Outcome == OutcomeComplete:
+		return "complete"
+	case !a.Live(now):
+		return "expired"
+	}
+	return "pending"
+}

@@ -1,0 +1,179 @@
+package signin
+
+import (
+	"slices"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+)
+
+// Purpose is what an attempt is for. A proof given for one purpose is worth nothing for
+// another.
+type Purpose string
+
+// The purposes.
+const (
+	SignUp         Purpose = "sign_up"
+	SignIn         Purpose = "sign_in"
+	Reauthenticate Purpose = "reauthenticate"
+)
+
+// Method names a way of proving who one is.
+type Method string
+
+// The methods of this release.
+const (
+	Password  Method = "password"
+	EmailCode Method = "email_code"
+	// NewAccount stands for a sign-up without an address, where there is nothing to
+	// prove yet: the credential was chosen a moment ago.
+	NewAccount Method = "new_account"
+)
+
+// AMR returns the authentication method reference of RFC 8176 for the access token.
+func (m Method) AMR() string {
+	switch m {
+	case Password, NewAccount:
+		return "pwd"
+	case EmailCode:
+		return "otp"
+	}
+	return string(m)
+}
+
+// AMRs returns the distinct references of methods, in order.
+func AMRs(methods []string) []string {
+	out := make([]string, 0, len(methods))
+	for _, m := range methods {
+		if ref := Method(m).AMR(); !slices.Contains(out, ref) {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// The refusals of this room.
+var (
+	ErrInvalidCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "That sign-in and password don't match. Check both, or reset your password.")
+	ErrAccountBanned      = fault.New(fault.Denied, "account_banned", "This account has been closed. Contact the people who run this site.")
+	ErrReauthenticate     = fault.New(fault.Denied, "reauthentication_required", "Confirm it's you, then try again.")
+)
+
+// State is what is known when a proof has just succeeded.
+type State struct {
+	Purpose Purpose
+	Account account.Account
+	Proofs  []Method
+	Browser session.Browser
+	// Current is the session that is proven afresh; only for Reauthenticate.
+	Current session.Session
+	// ProvenAt is when the proofs were given, if that was before now.
+	ProvenAt time.Time
+}
+
+// Terms are what the house adds to make a session of a completed attempt.
+type Terms struct {
+	ID         session.ID
+	Lifetimes  session.Lifetimes
+	DeviceHash []byte
+	// NewDevice is the device secret made for this browser; "" when it has one.
+	NewDevice secret.Text
+	Now       time.Time
+}
+
+// Next decides. It returns the grant, or the refusal that tells why there is none.
+func Next(s State, t Terms) (session.Granted, error) {
+	if len(s.Proofs) == 0 || s.Account.ID == "" {
+		return session.Granted{}, ErrInvalidCredentials
+	}
+	if s.Account.Banned() {
+		if slices.Equal(s.Proofs, []Method{Password}) {
+			return session.Granted{}, ErrInvalidCredentials
+		}
+		return session.Granted{}, ErrAccountBanned
+	}
+	if s.Purpose == Reauthenticate {
+		return again(s, t)
+	}
+	return session.Grant(s.Account, begin(s, t), t.NewDevice, false), nil
+}
+
+func begin(s State, t Terms) session.Session {
+	client := s.Browser.Client
+	if client == "" {
+		client = DefaultClient
+	}
+	methods := make([]string, len(s.Proofs))
+	for i, p := range s.Proofs {
+		methods[i] = string(p)
+	}
+	end := t.Now.Add(t.Lifetimes.Absolute)
+	proven := t.Now
+	if !s.ProvenAt.IsZero() {
+		proven = s.ProvenAt
+	}
+	idle := t.Now.Add(t.Lifetimes.Idle)
+	if idle.After(end) {
+		idle = end
+	}
+	return session.Session{
+		ID:              t.ID,
+		Account:         s.Account.ID,
+		Client:          client,
+		Generation:      1,
+		RotatedAt:       t.Now,
+		DeviceHash:      t.DeviceHash,
+		Bound:           s.Browser.Delivery != session.Token,
+		Delivery:        s.Browser.Delivery,
+		Epoch:           s.Account.Epoch,
+		IdleExpiresAt:   idle,
+		ExpiresAt:       end,
+		CreatedAt:       t.Now,
+		LastSeenAt:      t.Now,
+		AuthenticatedAt: proven,
+		AuthenticatedBy: methods[len(methods)-1],
+		IP:              s.Browser.IP,
+		Location:        s.Browser.Location,
+		Device:          session.DeviceOf(s.Browser.UserAgent),
+		Methods:         methods,
+		AAL:             1,
+	}
+}
+
+// again renews the proof of an existing session: same session, new generation, so the
+// tokens from before the proof are spent (ASVS 7.2.4).
+func again(s State, t Terms) (session.Granted, error) {
+	cur := s.Current
+	if cur.ID == "" || cur.Account != s.Account.ID || !cur.Live(t.Now, s.Account.Epoch) {
+		return session.Granted{}, session.ErrEnded
+	}
+	for _, p := range s.Proofs {
+		if !slices.Contains(cur.Methods, string(p)) {
+			cur.Methods = append(slices.Clone(cur.Methods), string(p))
+		}
+	}
+	cur.AuthenticatedAt = t.Now
+	cur.AuthenticatedBy = string(s.Proofs[len(s.Proofs)-1])
+	cur.LastSeenAt = t.Now
+	cur.RotatedAt = t.Now
+	cur.Generation++
+	return session.Grant(s.Account, cur, "", true), nil
+}
+
+// DefaultClient is the application that asks when none is named.
+const DefaultClient = "default"
+
+// Offers lists the proofs with which an account can show again who it is, best first.
+func Offers(a account.Account) []string {
+	var out []string
+	if a.PasswordHash != "" {
+		out = append(out, string(Password))
+	}
+	if a.Email != "" && a.EmailVerified {
+		out = append(out, string(EmailCode))
+	}
+	return out
+}
