@@ -1,0 +1,248 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// newAttempt begins an attempt at a browser. It returns the row, the value that the
+// client will present and the value of the attempt cookie.
+func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Browser) (signin.Attempt, secret.Text, secret.Text) {
+	id, value := signin.NewAttemptValue(now)
+	cookie := b.Attempt
+	if cookie == "" {
+		cookie = secret.Token(32)
+	}
+	try := signin.Attempt{
+		ID: id, SecretHash: a.Keys.Attempts.Sum([]byte(value)), Purpose: purpose, KnownDevice: b.Device != "",
+		Delivery: b.Delivery, Locale: a.Rules.DefaultLocale, CreatedAt: now, ExpiresAt: now.Add(a.Rules.CodeLife),
+	}
+	if b.Delivery != session.Token {
+		try.BrowserHash = a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
+	}
+	return try, value, cookie
+}
+
+func (a *Auth) owe(try signin.Attempt, value, cookie secret.Text, now time.Time) *Verification {
+	return &Verification{
+		Attempt: value, Channel: "email", SentTo: account.Mask(try.Address.Text), Browser: cookie,
+		ExpiresIn: try.ExpiresAt.Sub(now), ResendIn: try.ResendIn(now, a.Rules.ResendAfter),
+	}
+}
+
+// displace makes room for one more attempt for an address: beyond the limit the newest
+// unproven one yields, never one from a known device.
+func (a *Auth) displace(ctx context.Context, tx *store.Tx, addressKey string, b session.Browser) error {
+	rivals, err := tx.LiveAttempts(ctx, addressKey)
+	if err != nil {
+		return err
+	}
+	excess := len(rivals) - signin.LivePerAddress + 1
+	for _, r := range rivals {
+		if excess <= 0 {
+			return nil
+		}
+		if r.KnownDevice {
+			continue
+		}
+		if _, err := tx.EndAttempt(ctx, r.ID, signin.OutcomeDisplaced); err != nil {
+			return err
+		}
+		e := event(audit.AttemptDisplaced, "", b)
+		e.Attempt = string(r.ID)
+		if err := tx.Record(ctx, e); err != nil {
+			return err
+		}
+		excess--
+	}
+	return nil
+}
+
+// holds reports whether the caller holds the attempt: its secret, and in the cookie modes
+// the cookie of the browser that began it.
+func (a *Auth) holds(try signin.Attempt, value secret.Text, b session.Browser) bool {
+	if !a.Keys.Attempts.Fits(try.SecretHash, []byte(value)) {
+		return false
+	}
+	return try.BrowserHash == nil || a.Keys.Attempts.Fits(try.BrowserHash, []byte("cookie"), []byte(b.Attempt))
+}
+
+// lockAttempt loads an attempt for change: the account's row first, then its own. Found
+// is false unless the caller holds it and it lives.
+func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text, b session.Browser) (try signin.Attempt, who account.Account, found bool, err error) {
+	id, ok := signin.ParseAttemptValue(value.Reveal())
+	if !ok {
+		return try, who, false, nil
+	}
+	try, found, err = tx.AttemptByID(ctx, id)
+	if err != nil || !found || !a.holds(try, value, b) {
+		return try, who, false, err
+	}
+	if try.Account != "" {
+		who, found, err = tx.LockAccount(ctx, try.Account)
+		if err != nil || !found {
+			return try, who, false, err
+		}
+	}
+	try, found, err = tx.LockAttempt(ctx, id)
+	return try, who, found && try.Live(tx.Now), err
+}
+
+// held reads an attempt, over or not, for whoever holds it.
+func (a *Auth) held(ctx context.Context, value secret.Text, b session.Browser) (signin.Attempt, error) {
+	id, ok := signin.ParseAttemptValue(value.Reveal())
+	if !ok {
+		return signin.Attempt{}, signin.ErrAttemptExpired
+	}
+	try, found, err := a.Store.AttemptByID(ctx, id)
+	if err != nil {
+		return signin.Attempt{}, err
+	}
+	if !found || !a.holds(try, value, b) {
+		return signin.Attempt{}, signin.ErrAttemptExpired
+	}
+	return try, nil
+}
+
+// AttemptStatus tells the waiting screen how an attempt stands: pending, complete or
+// expired. It refuses with attempt_expired for whoever does not hold it.
+func (a *Auth) AttemptStatus(ctx context.Context, value secret.Text, b session.Browser) (string, error) {
+	try, err := a.held(ctx, value, b)
+	if err != nil {
+		return "", err
+	}
+	return try.Status(a.Now()), nil
+}
+
+// AttemptOwed tells the holder of a live attempt what it still owes: where the letter
+// went, masked, and how long until another may be sent.
+func (a *Auth) AttemptOwed(ctx context.Context, value secret.Text, b session.Browser) (Verification, error) {
+	try, err := a.held(ctx, value, b)
+	if err != nil {
+		return Verification{}, err
+	}
+	now := a.Now()
+	if !try.Live(now) {
+		return Verification{}, signin.ErrAttemptExpired
+	}
+	return *a.owe(try, value, b.Attempt, now), nil
+}
+
+// ResendCode sends another code for an attempt; the older one is dead from then on. It
+// refuses with attempt_expired, rate_limited before the pause is over, and
+// too_many_attempts when the attempt has sent its share.
+func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Browser) (Verification, error) {
+	if !a.Post.Ready() {
+		return Verification{}, errNoRelay
+	}
+	held, err := a.held(ctx, value, b)
+	if err != nil {
+		return Verification{}, err
+	}
+	now := a.Now()
+	if err := a.mayResend(held, now); err != nil {
+		return Verification{}, err
+	}
+	if err := a.letter(ctx, now, held.Address.Key); err != nil {
+		return Verification{}, err
+	}
+	var owed Verification
+	var refusal error
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		try, who, found, err := a.lockAttempt(ctx, tx, value, b)
+		if err != nil {
+			return err
+		}
+		if refusal = signin.ErrAttemptExpired; !found {
+			return nil
+		}
+		if refusal = a.mayResend(try, tx.Now); refusal != nil {
+			return nil
+		}
+		_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
+		if err != nil {
+			return err
+		}
+		code := a.newCode(&try, tx.Now)
+		if err := tx.SetCode(ctx, try.ID, try.CodeHash, try.CodeExpires); err != nil {
+			return err
+		}
+		e := event(audit.CodeSent, who.ID, b)
+		e.Attempt = string(try.ID)
+		if err := tx.Record(ctx, e); err != nil {
+			return err
+		}
+		owed = *a.owe(try, value, b.Attempt, tx.Now)
+		return a.Post.Enqueue(ctx, tx, letterFor(try, code, who.ID, stored))
+	})
+	return owed, orRefusal(err, refusal)
+}
+
+func (a *Auth) mayResend(try signin.Attempt, now time.Time) error {
+	wait := try.ResendIn(now, a.Rules.ResendAfter)
+	switch {
+	case !try.Live(now) || try.Address.Key == "":
+		return signin.ErrAttemptExpired
+	case wait > 0:
+		return signin.ErrTooSoon.After(wait)
+	case try.Sends >= signin.SendsPerAttempt:
+		return signin.ErrTooManyAttempts.After(try.ExpiresAt.Sub(now))
+	}
+	return nil
+}
+
+// judgeCode spends one try of the attempt on a code and records it. The refusal is a
+// value: counters and evidence are to be committed with it.
+func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try signin.Attempt, code string, b session.Browser) (refusal, err error) {
+	hash := a.addressHash(try.Address.Key)
+	budget, err := tx.LockBudget(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	if try.Tries >= factor.CodeTries { // its five wrong codes are on record
+		return signin.ErrTooManyAttempts.After(try.ResendIn(tx.Now, a.Rules.ResendAfter)), nil
+	}
+	if !budget.Open(tx.Now) {
+		return signin.ErrTooManyAttempts.After(time.Hour), tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try, b))
+	}
+	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits(code)), []byte(try.ID), []byte(try.Purpose))
+	verdict := try.Challenge().Judge(fits, tx.Now)
+	if verdict.OK {
+		return nil, tx.SetBudget(ctx, hash, budget.Right())
+	}
+	if err := tx.CountTry(ctx, try.ID, verdict.Next.Tries); err != nil {
+		return nil, err
+	}
+	if err := tx.SetBudget(ctx, hash, budget.Wrong(tx.Now)); err != nil {
+		return nil, err
+	}
+	return signin.ErrCodeIncorrect.Left(verdict.TriesLeft), tx.Record(ctx, wrongCode(audit.CodeWrong, try, b))
+}
+
+func wrongCode(t audit.Type, try signin.Attempt, b session.Browser) audit.Event {
+	e := refused(t, try.Account, b, "code_incorrect")
+	e.Attempt = string(try.ID)
+	return e
+}
+
+// digits forgives the spaces and dashes with which people copy codes.
+func digits(code string) string {
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '-' || r == '\u00a0' {
+			return -1
+		}
+		return r
+	}, code)
+}
+
+// underTest reports whether an address can belong to nobody (RFC 6761 section 6.2).
+func underTest(addressKey string) bool { return strings.HasSuffix(addressKey, ".test") }

@@ -1,0 +1,312 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/letters"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// ErrEmailTaken is told only where the enumeration mode is off.
+var ErrEmailTaken = fault.New(fault.Conflict, "email_taken", "There already is an account with this address. Sign in instead.")
+
+// ErrUsernameTaken is told in both modes: usernames are public.
+var ErrUsernameTaken = store.ErrUsernameTaken
+
+// SignUp is what a new person asks for. Roles, verified flags and other metadata are not
+// theirs to choose.
+type SignUp struct {
+	Email    string
+	Username string
+	Password string
+	Profile  account.Profile
+}
+
+// SignUp begins an account. With an address it answers what must be proven first; the
+// account comes into being with that proof, and until then nothing is claimed. Without
+// an address, a username and password make the account at once.
+//
+// In strict mode a taken address is answered like a free one, by an attempt that leads
+// nowhere, and its owner gets a letter. It refuses with invalid_request,
+// username_taken, email_taken (mode off), sign_up_closed, rate_limited or unavailable.
+func (a *Auth) SignUp(ctx context.Context, in SignUp, b session.Browser) (Outcome, error) {
+	if a.Rules.Closed {
+		return Outcome{}, signin.ErrSignUpClosed
+	}
+	wish, err := a.checkSignUp(in, true)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if wish.username.Key != "" {
+		taken, err := a.Store.UsernameTaken(ctx, wish.username.Key)
+		if err != nil {
+			return Outcome{}, err
+		}
+		if taken {
+			return Outcome{}, store.ErrUsernameTaken
+		}
+	}
+	if wish.address.Key == "" {
+		return a.signUpByUsername(ctx, in.Password, wish, b)
+	}
+	if !a.Post.Ready() {
+		return Outcome{}, errNoRelay
+	}
+	if err := a.letter(ctx, a.Now(), wish.address.Key); err != nil {
+		return Outcome{}, err
+	}
+	if in.Password != "" {
+		if wish.candidate.PasswordHash, err = a.hash(ctx, in.Password); err != nil {
+			return Outcome{}, err
+		}
+	}
+	return a.signUpByEmail(ctx, wish, b)
+}
+
+// wish is a sign-up that passed its checks.
+type wish struct {
+	address   account.Address
+	username  account.Username
+	candidate signin.Candidate
+}
+
+// checkSignUp checks everything that was asked for. A person who names no address must
+// choose a password, for there is no other way in; an operator may leave it for later.
+func (a *Auth) checkSignUp(in SignUp, wayIn bool) (w wish, err error) {
+	bad := fault.ErrInvalidRequest
+	note := func(err error) {
+		if err != nil {
+			for field, code := range fault.Of(err).Fields {
+				bad = bad.Field(field, code)
+			}
+		}
+	}
+	if in.Email != "" {
+		w.address, err = account.ParseAddress(in.Email)
+		note(err)
+	}
+	if in.Username != "" {
+		w.username, err = account.ParseUsername(in.Username)
+		note(err)
+	}
+	if in.Email == "" && in.Username == "" {
+		bad = bad.Field("email", "required")
+	}
+	profile, err := in.Profile.Check()
+	note(err)
+	if wayIn && in.Email == "" && in.Password == "" {
+		bad = bad.Field("password", "required")
+	}
+	if in.Password != "" {
+		note(a.Rules.Passwords.Judge("password", in.Password, in.Email, in.Username))
+	}
+	if len(bad.Fields) > 0 {
+		return wish{}, bad
+	}
+	w.candidate = signin.Candidate{
+		Username: w.username.Text, FirstName: value(profile.FirstName), LastName: value(profile.LastName),
+		Locale: value(profile.Locale), UnsafeMetadata: profile.UnsafeMetadata,
+	}
+	return w, nil
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// signUpByEmail writes the attempt, real or decoy, with the same statements.
+func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Outcome, error) {
+	sealed, err := json.Marshal(w.candidate)
+	if err != nil {
+		return Outcome{}, err
+	}
+	var owed *Verification
+	var refusal error
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		owner, stored, taken, err := tx.EmailOwner(ctx, w.address.Key)
+		if err != nil {
+			return err
+		}
+		if refusal = nil; taken && !a.Rules.Strict {
+			refusal = ErrEmailTaken
+			return nil
+		}
+		try, value, cookie := a.newAttempt(tx.Now, signin.SignUp, b)
+		try.Address, try.Decoy, try.Locale = w.address, taken, a.locale(w.candidate.Locale)
+		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
+		if err := a.displace(ctx, tx, w.address.Key, b); err != nil {
+			return err
+		}
+		code := a.newCode(&try, tx.Now)
+		if err := tx.InsertAttempt(ctx, try); err != nil {
+			return err
+		}
+		e := event(audit.SignUpRequested, "", b)
+		e.Attempt = string(try.ID)
+		if taken {
+			e.Type, e.Account = audit.SignUpAddressTaken, owner
+		}
+		if err := tx.Record(ctx, e); err != nil {
+			return err
+		}
+		owed = a.owe(try, value, cookie, tx.Now)
+		return a.Post.Enqueue(ctx, tx, letterFor(try, code, owner, stored))
+	})
+	if err = orRefusal(err, refusal); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Owed: owed}, nil
+}
+
+// letterFor is the letter of an attempt: the code, or for a decoy a word to the owner at
+// the address that the owner once proved.
+func letterFor(try signin.Attempt, code secret.Text, owner account.ID, stored string) letters.Letter {
+	if try.Decoy {
+		return letters.Letter{
+			Template: letters.AddressTaken, Account: owner, Locale: try.Locale, To: stored, NotAfter: try.CodeExpires,
+		}
+	}
+	return letters.Letter{
+		Template: letters.Code, Account: owner, Locale: try.Locale, To: try.Address.Text, Code: code, NotAfter: try.CodeExpires,
+	}
+}
+
+func (a *Auth) locale(wanted string) string {
+	if wanted == "" {
+		return a.Rules.DefaultLocale
+	}
+	return wanted
+}
+
+// signUpByUsername makes an account that has no address to prove.
+func (a *Auth) signUpByUsername(ctx context.Context, password string, w wish, b session.Browser) (Outcome, error) {
+	hashed, err := a.hash(ctx, password)
+	if err != nil {
+		return Outcome{}, err
+	}
+	w.candidate.PasswordHash = hashed
+	var granted session.Granted
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who := newAccount(w.candidate, tx.Now)
+		inserted, err := tx.InsertAccount(ctx, who, w.username.Key)
+		if err != nil {
+			return err
+		}
+		if !inserted {
+			return store.ErrUsernameTaken
+		}
+		granted, err = a.welcome(ctx, tx, who, signin.NewAccount, b, "")
+		return err
+	})
+	return Outcome{Granted: granted}, err
+}
+
+// welcome grants the first session of an account that was inserted in this transaction.
+func (a *Auth) welcome(ctx context.Context, tx *store.Tx, who account.Account, by signin.Method, b session.Browser, attempt signin.AttemptID) (session.Granted, error) {
+	e := event(audit.SignUpCompleted, who.ID, b)
+	e.Attempt, e.Data = string(attempt), map[string]string{"method": string(by)}
+	if err := tx.Record(ctx, e); err != nil {
+		return session.Granted{}, err
+	}
+	granted, err := signin.Next(signin.State{
+		Purpose: signin.SignUp, Account: who, Proofs: []signin.Method{by}, Browser: b,
+	}, a.terms(b, tx.Now))
+	if err != nil {
+		return session.Granted{}, err
+	}
+	return granted, a.begin(ctx, tx, granted, b, attempt)
+}
+
+func newAccount(c signin.Candidate, now time.Time) account.Account {
+	who := account.Account{
+		ID: account.ID(secret.ID("usr", now)), Username: c.Username, FirstName: c.FirstName, LastName: c.LastName,
+		Locale: c.Locale, Roles: []string{account.RoleUser}, PublicMetadata: json.RawMessage("{}"),
+		UnsafeMetadata: json.RawMessage("{}"), PrivateMetadata: json.RawMessage("{}"), PasswordHash: c.PasswordHash,
+		CredentialVersion: 1, Epoch: 1, CreatedAt: now, UpdatedAt: now, LastSignInAt: now,
+	}
+	if len(c.UnsafeMetadata) > 0 {
+		who.UnsafeMetadata = c.UnsafeMetadata
+	}
+	if c.PasswordHash != "" {
+		who.PasswordChangedAt = now
+	}
+	return who
+}
+
+// errAddressLost aborts a completion whose address somebody else proved a moment ago.
+var errAddressLost = errors.New("the address was verified by another attempt")
+
+// completeSignUp turns the candidate of a proven attempt into an account. It fails with
+// errAddressLost when the address has found its owner meanwhile; nothing is left then.
+func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Attempt, b session.Browser) (session.Granted, error) {
+	plain, err := a.Keys.Candidates.Open(string(try.ID), try.Candidate)
+	if err != nil {
+		return session.Granted{}, err
+	}
+	var c signin.Candidate
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return session.Granted{}, err
+	}
+	who := newAccount(c, tx.Now)
+	who.Email, who.EmailVerified = try.Address.Text, true
+	if err := a.insertNamed(ctx, tx, &who); err != nil {
+		return session.Granted{}, err
+	}
+	mine, err := tx.InsertEmail(ctx, store.Email{
+		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: try.Address,
+		Primary: true, VerifiedAt: tx.Now, CreatedAt: tx.Now,
+	})
+	if err != nil {
+		return session.Granted{}, err
+	}
+	if !mine {
+		return session.Granted{}, errAddressLost
+	}
+	return a.welcome(ctx, tx, who, signin.EmailCode, b, try.ID)
+}
+
+// insertNamed inserts an account. If its username was taken while the person looked for
+// the code, the account comes without one: the address is proven, so nothing may be lost.
+func (a *Auth) insertNamed(ctx context.Context, tx *store.Tx, who *account.Account) error {
+	key := ""
+	if who.Username != "" {
+		name, err := account.ParseUsername(who.Username)
+		if err != nil {
+			return err
+		}
+		key = name.Key
+	}
+	inserted, err := tx.InsertAccount(ctx, *who, key)
+	if err != nil || inserted {
+		return err
+	}
+	who.Username = ""
+	_, err = tx.InsertAccount(ctx, *who, "")
+	return err
+}
+
+// newCode sets a new code on the attempt and returns it. The caller writes the attempt.
+func (a *Auth) newCode(try *signin.Attempt, now time.Time) secret.Text {
+	code := secret.Digits(factor.CodeDigits)
+	if a.Rules.TestCodes && underTest(try.Address.Key) {
+		code = "424242"
+	}
+	try.CodeHash = a.Keys.Codes.Sum([]byte(code), []byte(try.ID), []byte(try.Purpose))
+	try.SentAt, try.CodeExpires, try.Tries = now, now.Add(a.Rules.CodeLife), 0
+	try.Sends++
+	try.ExpiresAt = try.CodeExpires
+	return code
+}
