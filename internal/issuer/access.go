@@ -1,0 +1,243 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+)
+
+const (
+	// tokenType is the explicit type of RFC 9068 section 2.1.
+	tokenType = "at+jwt"
+	// maxToken bounds what is looked at, and what is issued (api.md section 0).
+	maxToken = 3 << 10
+	// maxRoles bounds the roles claim.
+	maxRoles = 32
+	// leeway forgives a difference between the clocks of our own processes.
+	leeway = 5 * time.Second
+)
+
+// Claims are those of an access token (RFC 9068 section 2.2, OpenID Connect Core).
+type Claims struct {
+	Issuer        string     `json:"iss"`
+	Audience      string     `json:"aud"`
+	Client        string     `json:"client_id"`
+	Subject       account.ID `json:"sub"`
+	Session       session.ID `json:"sid"`
+	IssuedAt      int64      `json:"iat"`
+	Expires       int64      `json:"exp"`
+	ID            string     `json:"jti"`
+	AuthTime      int64      `json:"auth_time"`
+	ACR           string     `json:"acr"`
+	AMR           []string   `json:"amr"`
+	Email         string     `json:"email,omitempty"`
+	EmailVerified *bool      `json:"email_verified,omitempty"`
+	Roles         []string   `json:"roles"`
+}
+
+func (i *Issuer) sign(who account.Account, s session.Session, now, expires time.Time) (secret.Text, error) {
+	c := Claims{
+		Issuer: i.Terms.Issuer, Audience: i.Terms.Audience, Client: s.Client, Subject: who.ID, Session: s.ID,
+		IssuedAt: now.Unix(), Expires: expires.Unix(), ID: secret.Token(12).Reveal(), AuthTime: s.AuthenticatedAt.Unix(),
+		ACR: fmt.Sprintf("aal%d", s.AAL), AMR: signin.AMRs(s.Methods), Roles: who.Roles[:min(len(who.Roles), maxRoles)],
+	}
+	if who.Email != "" {
+		c.Email, c.EmailVerified = who.Email, &who.EmailVerified
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	k := i.ring.now.Load().current(now)
+	if k == nil {
+		return "", errors.New("no signing key is active yet")
+	}
+	signed, err := k.signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("signing an access token: %w", err)
+	}
+	token, err := signed.CompactSerialize()
+	return secret.Text(token), err
+}
+
+// Authenticated is the session behind an access token.
+type Authenticated struct {
+	Account account.Account
+	Session session.Session
+	Claims  Claims
+}
+
+// Authenticate answers whose access token this is. The signature may be remembered; the
+// session is read each time, so one that has ended is refused at once. It refuses with
+// unauthenticated or session_ended.
+func (i *Issuer) Authenticate(ctx context.Context, token secret.Text) (Authenticated, error) {
+	claims, err := i.verify(ctx, token)
+	if err != nil {
+		return Authenticated{}, err
+	}
+	s, who, found, err := i.Store.SessionView(ctx, claims.Session)
+	if err != nil {
+		return Authenticated{}, err
+	}
+	if !found || s.Account != claims.Subject || who.Banned() || !s.Live(i.Now(), who.Epoch) {
+		return Authenticated{}, session.ErrEnded
+	}
+	return Authenticated{Account: who, Session: s, Claims: claims}, nil
+}
+
+// verify checks signature, type, issuer, audience and time (ASVS 9.1, 9.2).
+func (i *Issuer) verify(ctx context.Context, token secret.Text) (Claims, error) {
+	if len(token) == 0 || len(token) > maxToken {
+		return Claims{}, session.ErrUnauthenticated
+	}
+	now := i.Now()
+	name := sha256.Sum256([]byte(token))
+	claims, kid, known := i.verified.find(name)
+	if !known || i.ring.now.Load().byID[kid] == nil {
+		var err error
+		if claims, kid, err = i.open(ctx, token.Reveal()); err != nil {
+			return Claims{}, session.ErrUnauthenticated.Because(err)
+		}
+		i.verified.remember(name, claims, kid, now)
+	}
+	if now.Unix() >= claims.Expires || now.Add(leeway).Unix() < claims.IssuedAt {
+		return Claims{}, session.ErrUnauthenticated
+	}
+	return claims, nil
+}
+
+var (
+	errShape    = errors.New("not a compact JWS with one signature")
+	errType     = errors.New("not of type at+jwt")
+	errKey      = errors.New("signed by a key that is not published")
+	errAlg      = errors.New("signed with another algorithm than its key's")
+	errAudience = errors.New("for another issuer or audience")
+)
+
+var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256}
+
+// open checks the signature with the key that the token names, and whom it is for.
+func (i *Issuer) open(ctx context.Context, token string) (c Claims, kid string, err error) {
+	jws, err := jose.ParseSignedCompact(token, algorithms)
+	if err != nil {
+		return c, "", err
+	}
+	if len(jws.Signatures) != 1 {
+		return c, "", errShape
+	}
+	header := jws.Signatures[0].Protected
+	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != tokenType {
+		return c, "", errType
+	}
+	k := i.keyByID(ctx, header.KeyID)
+	if k == nil {
+		return c, "", errKey
+	}
+	if header.Algorithm != k.row.Alg {
+		return c, "", errAlg
+	}
+	payload, err := jws.Verify(k.public)
+	if err != nil {
+		return c, "", err
+	}
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return c, "", err
+	}
+	if c.Issuer != i.Terms.Issuer || c.Audience != i.Terms.Audience || c.Session == "" || c.Subject == "" {
+		return c, "", errAudience
+	}
+	return c, k.row.ID, nil
+}
+
+// keyByID finds a published key. An unknown name may be a key that another process made
+// a moment ago: the table is read again, at most once a second.
+func (i *Issuer) keyByID(ctx context.Context, id string) *key {
+	if k := i.ring.now.Load().byID[id]; k != nil {
+		return k
+	}
+	if !secret.HasForm(id, "sig") || !i.verified.mayReload(i.Now()) {
+		return nil
+	}
+	if err := i.loadKeys(ctx); err != nil {
+		i.Log.Error("signing keys could not be read again", "error", err)
+		return nil
+	}
+	return i.ring.now.Load().byID[id]
+}
+
+// verifiedTokens remembers whose signature was good, by the hash of the whole token. It
+// is bounded: a full shard forgets the expired, then anybody.
+type verifiedTokens struct {
+	shards [16]struct {
+		mu    sync.Mutex // guards known; held for one look-up
+		known map[[sha256.Size]byte]verifiedToken
+	}
+	mu       sync.Mutex // guards reloaded
+	reloaded time.Time
+}
+
+type verifiedToken struct {
+	claims Claims
+	kid    string
+}
+
+const shardSize = 512
+
+func newVerifiedTokens() *verifiedTokens {
+	v := &verifiedTokens{}
+	for n := range v.shards {
+		v.shards[n].known = map[[sha256.Size]byte]verifiedToken{}
+	}
+	return v
+}
+
+func (v *verifiedTokens) find(name [sha256.Size]byte) (Claims, string, bool) {
+	s := &v.shards[name[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, ok := s.known[name]
+	return t.claims, t.kid, ok
+}
+
+func (v *verifiedTokens) remember(name [sha256.Size]byte, c Claims, kid string, now time.Time) {
+	s := &v.shards[name[0]%16]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) >= shardSize {
+		for old, t := range s.known {
+			if now.Unix() >= t.claims.Expires {
+				delete(s.known, old)
+			}
+		}
+	}
+	for old := range s.known {
+		if len(s.known) < shardSize {
+			break
+		}
+		delete(s.known, old)
+	}
+	c.AMR, c.Roles = slices.Clip(c.AMR), slices.Clip(c.Roles)
+	s.known[name] = verifiedToken{claims: c, kid: kid}
+}
+
+func (v *verifiedTokens) mayReload(now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if now.Before(v.reloaded.Add(time.Second)) {
+		return false
+	}
+	v.reloaded = now
+	return true
+}
