@@ -134,7 +134,7 @@ func retryAfter(d time.Duration) string {
 
 func (c *Call) writeProblem(f *fault.Fault, status int) {
 	body, err := json.Marshal(Problem{
-		Type: c.hall.DocsURL + "/error-codes#" + f.Code, Title: title(f.Code), Status: status,
+		Type: c.hall.CodesURL + "#" + f.Code, Title: title(f.Code), Status: status,
 		Code: f.Code, Detail: f.Detail, Errors: f.Fields, TriesLeft: f.TriesLeft, Factors: f.Factors,
 		RequestID: c.RequestID,
 	})

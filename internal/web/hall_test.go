@@ -52,7 +52,7 @@ func newHall(t testing.TB, change func(*web.Hallway)) hall {
 		Now:       func() time.Time { return noon },
 		PublicURL: &url.URL{Scheme: "https", Host: "auth.example.com"},
 		Cookies:   web.DefaultCookieNames(),
-		DocsURL:   "https://docs.example.com",
+		CodesURL:  "https://docs.example.com/error-codes",
 		Limits:    &ratelimit.Limiter{Counter: ratelimit.NewMemory(1000)},
 		Metrics:   metrics.New(),
 		Log:       slog.New(slog.NewJSONHandler(log, nil)),

@@ -41,8 +41,8 @@ type Hallway struct {
 	// CookieDomain shares the cookies with sibling hosts; "" is the strict __Host- form.
 	CookieDomain string
 
-	// DocsURL is where the pages that explain error codes live, without a final slash.
-	DocsURL string
+	// CodesURL is the page that explains the error codes, one by one.
+	CodesURL string
 
 	Limits  *ratelimit.Limiter
 	Metrics *metrics.Metrics

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"github.com/limenauth/limen/internal/auth"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/web"
+)
+
+// signing are the ways in.
+func (a *API) signing() web.Table {
+	return web.Table{
+		{Pattern: "POST /v1/sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: web.JSON(a.signUp), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Begin an account",
+			Detail: "With an e-mail address the answer is needs_verification, for a free and for a taken address alike (enumeration mode strict).",
+			Faults: []*fault.Fault{signin.ErrSignUpClosed, auth.ErrUsernameTaken, auth.ErrEmailTaken, fault.ErrUnavailable},
+		}},
+		{Pattern: "POST /v1/sign-in/password", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: web.JSON(a.signInPassword), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Sign in with a password",
+			Faults: []*fault.Fault{signin.ErrInvalidCredentials, fault.ErrUnavailable},
+		}},
+		{Pattern: "POST /v1/sign-in/code", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.redeemCode), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Prove an address with the code from its letter",
+			Faults: []*fault.Fault{signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts},
+		}},
+		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: web.JSON(a.attemptStatus), Doc: web.Doc{
+			Tag: "Sign in", Summary: "How an attempt stands", Faults: []*fault.Fault{signin.ErrAttemptExpired},
+		}},
+		{Pattern: "POST /v1/sign-in/attempts/{attempt}/resend", Guard: web.Anyone, Limit: asking, Handle: web.JSON(a.resendCode), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Send another code; the older one is dead from then on",
+			Faults: []*fault.Fault{signin.ErrAttemptExpired, signin.ErrTooManyAttempts, fault.ErrUnavailable},
+		}},
+		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.exchange), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Fetch the grant of a hosted sign-in on another origin",
+			Detail: "The code lives 60 seconds and works once, for the redirect_to and the code_challenge that it was made for.",
+			Faults: []*fault.Fault{auth.ErrHandover},
+		}},
+	}
+}
+
+type signUp struct {
+	Email    string `json:"email,omitempty"`
+	Username string `json:"username,omitempty" doc:"3 to 32 letters, digits, dots, dashes or underscores."`
+	Password string `json:"password,omitempty" doc:"8 to 256 characters of any kind."`
+	profile
+}
+
+func (a *API) signUp(c *web.Call, in signUp) (web.Step, error) {
+	b, err := browser(c)
+	if err != nil {
+		return web.Step{}, err
+	}
+	out, err := a.Auth.SignUp(c.R.Context(), auth.SignUp{
+		Email: in.Email, Username: in.Username, Password: in.Password, Profile: in.account(),
+	}, b)
+	if err != nil {
+		return web.Step{}, err
+	}
+	return a.step(out)
+}
+
+type signInPassword struct {
+	Identifier string `json:"identifier" doc:"An e-mail address or a username."`
+	Password   string `json:"password"`
+}
+
+func (a *API) signInPassword(c *web.Call, in signInPassword) (web.Step, error) {
+	b, err := browser(c)
+	if err != nil {
+		return web.Step{}, err
+	}
+	out, err := a.Auth.SignInPassword(c.R.Context(), in.Identifier, in.Password, b)
+	if err != nil {
+		return web.Step{}, err
+	}
+	return a.step(out)
+}
+
+type redeemCode struct {
+	Attempt string `json:"attempt"`
+	Code    string `json:"code"`
+}
+
+func (a *API) redeemCode(c *web.Call, in redeemCode) (web.Step, error) {
+	b, err := browser(c)
+	if err != nil {
+		return web.Step{}, err
+	}
+	out, err := a.Auth.RedeemCode(c.R.Context(), hidden(in.Attempt), in.Code, b)
+	if err != nil {
+		return web.Step{}, err
+	}
+	return a.step(out)
+}
+
+type attemptPath struct {
+	Attempt string `json:"-" path:"attempt"`
+}
+
+type attemptStatus struct {
+	Status string `json:"status" enum:"pending,approved,denied,expired,complete"`
+}
+
+func (a *API) attemptStatus(c *web.Call, in attemptPath) (attemptStatus, error) {
+	b, err := browser(c)
+	if err != nil {
+		return attemptStatus{}, err
+	}
+	status, err := a.Auth.AttemptStatus(c.R.Context(), hidden(in.Attempt), b)
+	return attemptStatus{Status: status}, err
+}
+
+type resent struct {
+	Attempt   string `json:"attempt"`
+	SentTo    string `json:"sent_to" doc:"Masked."`
+	ExpiresIn int64  `json:"expires_in"`
+	ResendIn  int64  `json:"resend_in"`
+}
+
+func (a *API) resendCode(c *web.Call, in attemptPath) (web.Accepted[resent], error) {
+	b, err := browser(c)
+	if err != nil {
+		return web.Accepted[resent]{}, err
+	}
+	owed, err := a.Auth.ResendCode(c.R.Context(), hidden(in.Attempt), b)
+	if err != nil {
+		return web.Accepted[resent]{}, err
+	}
+	return web.Accepted[resent]{Body: resent{
+		Attempt: in.Attempt, SentTo: owed.SentTo, ExpiresIn: web.Seconds(owed.ExpiresIn), ResendIn: web.Seconds(owed.ResendIn),
+	}}, nil
+}
+
+type exchange struct {
+	Code         string `json:"code"`
+	CodeVerifier string `json:"code_verifier"`
+	RedirectTo   string `json:"redirect_to"`
+}
+
+func (a *API) exchange(c *web.Call, in exchange) (web.Issued, error) {
+	b, err := browser(c)
+	if err != nil {
+		return web.Issued{}, err
+	}
+	granted, err := a.Auth.RedeemHandover(c.R.Context(), in.Code, in.CodeVerifier, in.RedirectTo, b)
+	if err != nil {
+		return web.Issued{}, err
+	}
+	issued, err := a.issue(granted)
+	if err != nil {
+		return web.Issued{}, err
+	}
+	return *issued, nil
+}
