@@ -3,95 +3,222 @@ package app
 import (
 	"context"
 	"errors"
-	"io"
+	"log/slog"
+	"os"
+	"slices"
 
 	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/auth"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/issuer"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/store"
 )
 
-// errNotYet stands where a deed is still missing.
-var errNotYet = errors.New("this part of limen is not built yet")
-
-// Serve runs limen until ctx ends.
-func Serve(ctx context.Context, cfg *Config, mode Mode, out io.Writer) error { return errNotYet }
-
-// MigrateStatus tells how far the schema of the configured database has come.
-func MigrateStatus(ctx context.Context, cfg *Config) (Schema, error) { return Schema{}, errNotYet }
+// MigrateStatus tells how far the schema of the configured database has come. It changes
+// nothing.
+func MigrateStatus(ctx context.Context, cfg *Config) (Schema, error) {
+	c := cfg.store(Operation, nil, &MachineClock{}, slog.New(slog.DiscardHandler))
+	steps, err := store.Status(ctx, c)
+	if err != nil {
+		return Schema{}, err
+	}
+	kind, err := store.KindOf(ctx, c)
+	if err != nil {
+		return Schema{}, err
+	}
+	out := Schema{Engine: string(store.SQLite), Kind: string(kind)}
+	if c.Postgres != "" {
+		out.Engine = string(store.Postgres)
+	}
+	for _, s := range steps {
+		out.Steps = append(out.Steps, Migration{Version: s.Version, Name: s.Name, AppliedAt: s.AppliedAt})
+		out.Newest = max(out.Newest, s.Version)
+		if !s.AppliedAt.IsZero() {
+			out.Current = max(out.Current, s.Version)
+		}
+	}
+	return out, nil
+}
 
 // MigrateUp brings the schema up to date.
-func MigrateUp(ctx context.Context, cfg *Config) (Schema, error) { return Schema{}, errNotYet }
+func MigrateUp(ctx context.Context, cfg *Config) (Schema, error) {
+	o, err := OpenOperator(ctx, cfg)
+	if err != nil {
+		return Schema{}, err
+	}
+	out, err := MigrateStatus(ctx, cfg)
+	return out, errors.Join(err, o.Close())
+}
 
-// Operator is what the command line can do.
-type Operator struct{}
+// Operator is what the command line can do. It works beside running servers: what it
+// changes, they see at once.
+type Operator struct{ app *App }
 
 // OpenOperator opens the configured database.
-func OpenOperator(ctx context.Context, cfg *Config) (*Operator, error) { return nil, errNotYet }
+func OpenOperator(ctx context.Context, cfg *Config) (*Operator, error) {
+	a, err := Build(ctx, cfg, Operation, &MachineClock{}, cfg.Logger(os.Stderr))
+	if err != nil {
+		return nil, err
+	}
+	return &Operator{app: a}, nil
+}
 
 // Close lets the database go.
-func (o *Operator) Close() error { return nil }
+func (o *Operator) Close() error { return o.app.Close() }
 
 // CreateUser makes an account.
 func (o *Operator) CreateUser(ctx context.Context, u NewUser) (account.Account, error) {
-	return account.Account{}, errNotYet
+	profile := account.Profile{}
+	if u.FirstName != "" {
+		profile.FirstName = &u.FirstName
+	}
+	if u.LastName != "" {
+		profile.LastName = &u.LastName
+	}
+	roles := []string{account.RoleUser}
+	for _, r := range u.Roles {
+		if !slices.Contains(roles, r) {
+			roles = append(roles, r)
+		}
+	}
+	return o.app.Auth.CreateAccount(ctx, auth.NewAccount{
+		Email: u.Email, Verified: u.Verified, Username: u.Username, Password: u.Password.Reveal(), Profile: profile, Roles: roles,
+	})
 }
 
-// Users lists accounts whose address, username or name contains query, newest first.
+// Users lists people, oldest first, after the given id; query names one of them by id,
+// address or username.
 func (o *Operator) Users(ctx context.Context, query string, limit int, after string) (people []account.Account, next string, err error) {
-	return nil, "", errNotYet
+	if query != "" {
+		who, err := o.app.Auth.FindAccount(ctx, query)
+		if errors.Is(err, fault.ErrNotFound) {
+			return nil, "", nil
+		}
+		return []account.Account{who}, "", err
+	}
+	people, err = o.app.Auth.Accounts(ctx, account.ID(after), limit)
+	if len(people) == limit && limit > 0 {
+		next = string(people[len(people)-1].ID)
+	}
+	return people, next, err
 }
 
-// User finds one account by id, address or username, with its live sessions.
+// shownSessions bounds what one look at a person shows.
+const shownSessions = 100
+
+// User finds one account by id, address or username, with its newest sessions.
 func (o *Operator) User(ctx context.Context, ref string) (account.Account, []session.Session, error) {
-	return account.Account{}, nil, errNotYet
+	who, err := o.app.Auth.FindAccount(ctx, ref)
+	if err != nil {
+		return account.Account{}, nil, err
+	}
+	all, err := o.app.Auth.SessionsOf(ctx, who.ID, shownSessions)
+	now := o.app.Clock.Now()
+	return who, slices.DeleteFunc(all, func(s session.Session) bool { return !s.Live(now, who.Epoch) }), err
+}
+
+// on runs a deed on the account that ref names.
+func (o *Operator) on(ctx context.Context, ref string, deed func(account.ID) error) error {
+	who, err := o.app.Auth.FindAccount(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return deed(who.ID)
 }
 
 // Ban closes an account and ends its sessions.
-func (o *Operator) Ban(ctx context.Context, ref string) error { return errNotYet }
+func (o *Operator) Ban(ctx context.Context, ref string) error {
+	return o.on(ctx, ref, func(id account.ID) error { return o.app.Auth.Ban(ctx, id) })
+}
 
 // Unban opens it again.
-func (o *Operator) Unban(ctx context.Context, ref string) error { return errNotYet }
+func (o *Operator) Unban(ctx context.Context, ref string) error {
+	return o.on(ctx, ref, func(id account.ID) error { return o.app.Auth.Unban(ctx, id) })
+}
 
 // SetPassword gives an account a new password and ends its sessions.
 func (o *Operator) SetPassword(ctx context.Context, ref string, password secret.Text) error {
-	return errNotYet
+	return o.on(ctx, ref, func(id account.ID) error { return o.app.Auth.SetPassword(ctx, id, password.Reveal()) })
 }
 
 // DeleteUser removes an account and all that is its own.
-func (o *Operator) DeleteUser(ctx context.Context, ref string) error { return errNotYet }
+func (o *Operator) DeleteUser(ctx context.Context, ref string) error {
+	return o.on(ctx, ref, func(id account.ID) error { return o.app.Auth.Forget(ctx, id) })
+}
 
 // Sessions lists the live sessions of an account.
 func (o *Operator) Sessions(ctx context.Context, ref string) ([]session.Session, error) {
-	return nil, errNotYet
+	_, live, err := o.User(ctx, ref)
+	return live, err
 }
 
 // RevokeSession ends one session.
-func (o *Operator) RevokeSession(ctx context.Context, id session.ID) error { return errNotYet }
+func (o *Operator) RevokeSession(ctx context.Context, id session.ID) error {
+	return o.app.Auth.RevokeSession(ctx, id)
+}
 
-// SigningKeys lists the signing keys, the newest first.
-func (o *Operator) SigningKeys(ctx context.Context) ([]KeyInfo, error) { return nil, errNotYet }
+// SigningKeys lists the signing keys in the order in which they sign.
+func (o *Operator) SigningKeys(ctx context.Context) ([]KeyInfo, error) {
+	keys, err := o.app.Issuer.SigningKeys(ctx)
+	out := make([]KeyInfo, len(keys))
+	for n, k := range keys {
+		out[n] = keyInfo(k)
+	}
+	return out, err
+}
+
+func keyInfo(k issuer.KeyInfo) KeyInfo {
+	states := map[string]KeyState{"previous": KeyPrevious, "current": KeySigning, "next": KeyNext}
+	return KeyInfo{
+		ID: k.ID, Alg: string(k.Algorithm), State: states[k.State], CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt,
+	}
+}
 
 // RotateSigningKey makes the next key sign and publishes another next one.
 func (o *Operator) RotateSigningKey(ctx context.Context) (KeyInfo, error) {
-	return KeyInfo{}, errNotYet
+	k, err := o.app.Issuer.RotateSigningKey(ctx, auth.Operator)
+	return keyInfo(k), err
 }
 
 // CreateServerKey makes a server key; its secret is shown once.
 func (o *Operator) CreateServerKey(ctx context.Context, name string, scopes []string) (ServerKeyInfo, secret.Text, error) {
-	return ServerKeyInfo{}, "", errNotYet
+	k, value, err := o.app.Issuer.CreateServerKey(ctx, name, scopes, auth.Operator)
+	return ServerKeyInfo(k), value, err
 }
 
 // ServerKeys lists the server keys, revoked ones included.
-func (o *Operator) ServerKeys(ctx context.Context) ([]ServerKeyInfo, error) { return nil, errNotYet }
+func (o *Operator) ServerKeys(ctx context.Context) ([]ServerKeyInfo, error) {
+	keys, err := o.app.Issuer.ServerKeys(ctx)
+	out := make([]ServerKeyInfo, len(keys))
+	for n, k := range keys {
+		out[n] = ServerKeyInfo(k)
+	}
+	return out, err
+}
 
 // RevokeServerKey ends a server key at once.
-func (o *Operator) RevokeServerKey(ctx context.Context, id string) error { return errNotYet }
-
-// Doctor examines the database, the keys and the machine.
-func (o *Operator) Doctor(ctx context.Context) ([]Check, error) { return nil, errNotYet }
+func (o *Operator) RevokeServerKey(ctx context.Context, id string) error {
+	return o.app.Issuer.RevokeServerKey(ctx, id, auth.Operator)
+}
 
 // InspectToken tells whether a token of any kind is accepted now, and why not. The
 // answer has "accepted" (bool), "reason" where it is not, and what else the kind allows.
 func (o *Operator) InspectToken(ctx context.Context, token secret.Text) (map[string]any, error) {
-	return nil, errNotYet
+	found, err := o.app.Issuer.Introspect(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if found.Active {
+		return map[string]any{
+			"accepted": true, "kind": found.Kind, "user_id": string(found.Claims.Subject), "session_id": string(found.Session.ID),
+			"session_expires_at": found.Session.ExpiresAt,
+		}, nil
+	}
+	_, err = o.app.Issuer.Authenticate(ctx, token)
+	if err == nil {
+		return map[string]any{"accepted": true}, nil
+	}
+	return map[string]any{"accepted": false, "reason": fault.Of(err).Detail}, nil
 }

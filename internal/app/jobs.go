@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/store"
+)
+
+const (
+	tendEvery  = time.Minute
+	sweepEvery = 10 * time.Minute
+	// sweepBatch keeps each deletion short, so that it never holds up a sign-in.
+	sweepBatch = 500
+	// keepEnded is how long ended things stay as evidence.
+	keepEnded   = 30 * 24 * time.Hour
+	keepAttempt = 24 * time.Hour
+)
+
+// Run does the jobs until the context ends: it sends letters, tends the signing keys and
+// sweeps away what has expired. It returns when the last letter of the round has left.
+func (a *App) Run(ctx context.Context) {
+	var jobs sync.WaitGroup
+	jobs.Go(func() { a.Post.Run(ctx) })
+	jobs.Go(func() { a.every(ctx, tendEvery, "signing keys", a.Issuer.TendKeys) })
+	jobs.Go(func() { a.every(ctx, sweepEvery, "sweep", a.Sweep) })
+	jobs.Wait()
+}
+
+func (a *App) every(ctx context.Context, pause time.Duration, name string, do func(context.Context) error) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				a.Log.Error("a job failed and will be repeated", "job", name, "error", err)
+			}
+		}
+	}
+}
+
+// Sweep deletes what nobody needs any more, a batch at a time.
+func (a *App) Sweep(ctx context.Context) error {
+	now := a.Clock.Now()
+	sweeps := []struct {
+		before time.Time
+		prune  func(*store.Tx, context.Context, time.Time, int) (int64, error)
+	}{
+		{now.Add(-keepEnded), (*store.Tx).PruneSessions},
+		{now.Add(-keepAttempt), (*store.Tx).PruneAttempts},
+		{now.Add(-keepEnded), (*store.Tx).PruneBudgets},
+		{now.Add(-keepAttempt), (*store.Tx).PruneHandovers},
+		{now.Add(-session.VerifierLeeway), (*store.Tx).PruneRevocations},
+		{now.Add(-keepEnded), (*store.Tx).PruneMessages},
+		{now.Add(-a.Config.EventRetention), (*store.Tx).PruneEvents},
+	}
+	for _, s := range sweeps {
+		for {
+			var n int64
+			err := a.Store.Tx(ctx, func(tx *store.Tx) (err error) {
+				n, err = s.prune(tx, ctx, s.before, sweepBatch)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if n < sweepBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
