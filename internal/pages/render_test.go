@@ -121,7 +121,7 @@ func TestFormMarkup(t *testing.T) {
 			`<form class="stack" method="post" action="/sign-in"`, `name="state" value="&#34;&gt;&lt;b&gt;"`},
 		"sign-in-empty":   {`role="alert" tabindex="-1" autofocus`, `href="#identifier"`, `aria-invalid="true" aria-describedby="identifier-error"`},
 		"sign-up":         {`autocomplete="new-password" minlength="8" passwordrules="minlength: 8;"`, `aria-describedby="password-hint"`, `type="email" dir="ltr"`},
-		"sign-up-refused": {`aria-describedby="password-error password-hint"`, `href="#username"`},
+		"sign-up-refused": {`aria-describedby="password-error password-hint"`, `href="#username"`, `<ul><li><a href="#email">`},
 		"code":            {`inputmode="numeric"`, `autocomplete="one-time-code"`, `enterkeyhint="go"`, `action="/sign-in/code/resend"`, `dir="ltr"`, `name="attempt"`},
 		"code-refused":    {`data-bad`, `aria-describedby="code-error code-hint"`},
 		"account":         {`autocomplete="current-password"`, `action="/account/sessions/end"`, `value="ses_2"`, `aria-describedby="new_password-hint"`},

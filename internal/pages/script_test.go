@@ -104,7 +104,7 @@ func TestRevealAndBusy(t *testing.T) {
 		t.Error("the password is not shown")
 	}
 	// Hold the submit back to look at the button, as a slow server would.
-	browser.Eval[any](tab, `addEventListener("submit", e => e.preventDefault()), null`)
+	browser.Eval[any](tab, `window.sends = 0, addEventListener("submit", e => { e.defaultPrevented || sends++; e.preventDefault() }), null`)
 	wide := browser.Eval[float64](tab, `document.querySelector(".btn-primary").offsetWidth`)
 	tab.Click(".btn-primary")
 	if got := tab.Text(".btn-primary"); got != "Checking…" || tab.Count(".btn-primary[aria-busy=true]") != 1 {
@@ -116,7 +116,15 @@ func TestRevealAndBusy(t *testing.T) {
 	if tab.Count(`#password[type=password]`) != 1 {
 		t.Error("the password is sent from a text field")
 	}
+	tab.Click(".btn-primary")
+	if got := browser.Eval[int](tab, "sends"); got != 1 {
+		t.Errorf("the form was sent %d times", got)
+	}
 	tab.Axe("a busy button")
+	browser.Eval[any](tab, `dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true})), null`)
+	if got := tab.Text(".btn-primary"); got != "Sign in" {
+		t.Errorf("brought back, the button says %q", got)
+	}
 }
 
 // Without scripts every form posts by itself, and nothing is shown that cannot work.

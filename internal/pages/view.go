@@ -71,9 +71,23 @@ func (p Page) Problem(f *fault.Fault, minLength int) *Problem {
 	return out
 }
 
-// Names returns, in a stable order, the fields whose problem the summary does not tell.
+// fieldOrder is the order in which fields stand on the screens.
+var fieldOrder = []string{"identifier", "email", "first_name", "last_name", "username", "locale", "current_password", "password", "new_password", "code", "confirm"}
+
+// Names returns the fields whose problem the summary does not tell, as they are read.
 func (p *Problem) Names() []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Fields)), func(name string) bool { return p.Fields[name] == p.Text })
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(p.Fields)), func(name string) bool { return p.Fields[name] == p.Text })
+	slices.SortStableFunc(names, func(a, b string) int { return slices.Index(fieldOrder, a) - slices.Index(fieldOrder, b) })
+	return names
+}
+
+// Only returns the field that alone has a problem, or "": then its sentence is the
+// summary.
+func (p *Problem) Only() string {
+	if names := p.Names(); len(names) == 1 {
+		return names[0]
+	}
+	return ""
 }
 
 // SignIn asks for an identifier and a password.

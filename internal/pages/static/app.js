@@ -12,20 +12,26 @@ all('[data-reveal]', b => {
   i.form.addEventListener('submit', () => show(false))
 })
 
-// One submit per page: the button keeps its width and says that it works.
+// One submit at a time: the button keeps its width and says that it works. After a while
+// it may be tried again, and so may a page that the back button brings back.
 document.addEventListener('submit', e => {
-  const f = e.target, b = e.submitter || f.querySelector('[data-busy]')
-  if (f.sent) return e.preventDefault()
-  f.sent = true
-  if (!b || !b.dataset.busy) return
-  b.style.minWidth = b.offsetWidth + 'px'
-  f.idle = () => { b.textContent = f.label; b.removeAttribute('aria-busy'); f.sent = false }
-  f.label = b.textContent
-  b.textContent = b.dataset.busy
-  b.setAttribute('aria-busy', true)
+  const f = e.target, b = e.submitter || f.querySelector('[data-busy]'), busy = b && b.dataset.busy, label = b && b.textContent
+  if (f.idle) return e.preventDefault()
+  if (busy) {
+    b.style.minWidth = b.offsetWidth + 'px'
+    b.textContent = busy
+    b.setAttribute('aria-busy', true)
+  }
+  f.idle = () => {
+    f.idle = 0
+    if (busy) {
+      b.textContent = label
+      b.removeAttribute('aria-busy')
+    }
+  }
+  setTimeout(() => f.idle && f.idle(), 9e3)
 })
-// The back button may bring back a page that was left while it worked.
-addEventListener('pageshow', e => e.persisted && all('form', f => f.idle ? f.idle() : f.sent = false))
+addEventListener('pageshow', e => e.persisted && all('form', f => f.idle && f.idle()))
 
 // The code: digits only, whatever is pasted; sent once when it is full.
 all('[data-code]', c => {
