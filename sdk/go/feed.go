@@ -21,14 +21,15 @@ const (
 	feedPoll       = 500 * time.Millisecond
 	feedRetryMax   = 5 * time.Second
 	feedStaleAfter = 30 * time.Second
-	feedQuiet      = 10 * time.Second // a stream that says nothing for so long is opened anew
-	feedPages      = 1000             // read in one go before the pace of polling returns
+	feedQuiet      = 15 * time.Second // a stream that says nothing for so long is opened anew; the server speaks every ten seconds
+	feedFirstWord  = time.Second      // a stream that does not begin by then is held back by something in between
+	feedPages      = 5000             // in one reading; more than fit the bound below
 	feedPageLimit  = 32 << 20
 	feedLineLimit  = 1 << 20
 	feedForget     = 10 * time.Second
 	feedNoUntil    = 24 * time.Hour   // for an entry that does not say how long it counts
 	feedFullPause  = 30 * time.Second // before a list that did not fit is read again
-	feedNoStream   = 10 * time.Minute // before a server that only answers pages is asked for a stream again
+	feedNoStream   = 10 * time.Minute // before a stream is asked for again where there was none
 )
 
 // OnStale says what happens to requests when the revocation feed has had no contact
@@ -87,7 +88,7 @@ type feed struct {
 	nextForget time.Time
 	nextStream time.Time       // no stream is asked for before
 	told       bool            // that the feed is stale
-	pass       map[string]bool // the ids read so far when a list is read from its beginning; else nil
+	pass       map[string]bool // the ids met in this reading; nil while a stream is followed
 
 	mu        sync.Mutex // guards what status tells
 	streaming bool
@@ -180,41 +181,30 @@ func (f *feed) run(ctx context.Context) {
 	}
 }
 
-// catchUp reads pages until one brings nothing new. From a cursor on, new is what
-// changes the shelves: each page says again what happened in the last 30 seconds.
-// From the beginning it is what this reading has not met yet, so that a list which
-// is known in part is still read to its end.
+// catchUp reads pages until one brings nothing that this reading has not met: every
+// page may say again what happened in the last 30 seconds, so what is known already
+// does not mean that the end is reached.
 func (f *feed) catchUp(ctx context.Context) error {
-	if f.cursor == "" {
-		f.pass = map[string]bool{}
-	}
+	f.pass = map[string]bool{}
 	defer func() { f.pass = nil }()
 	for range feedPages {
 		fresh, err := f.readPage(ctx)
 		if err != nil {
-			f.restart()
-			return err
+			return err // the cursor stands where the last whole page ended
 		}
-		if !fresh {
-			break
+		if fresh {
+			continue
 		}
+		f.full.Store(false)
+		f.heard()
+		select {
+		case <-f.first:
+		default:
+			close(f.first)
+		}
+		return nil
 	}
-	f.full.Store(false)
-	f.heard()
-	select {
-	case <-f.first:
-	default:
-		close(f.first)
-	}
-	return nil
-}
-
-// restart gives up a reading from the beginning that did not get to the end: the next
-// one begins there again.
-func (f *feed) restart() {
-	if f.pass != nil {
-		f.cursor = ""
-	}
+	return errFeedFull
 }
 
 func (f *feed) ask(accept string) (path string, header http.Header) {
@@ -240,41 +230,39 @@ func (f *feed) readPage(ctx context.Context) (fresh bool, err error) {
 	return f.takeIn(got.body)
 }
 
-// stream follows the event stream until it ends. The answer to the request for it may
-// be a plain page: then there is no stream, and polling goes on.
+// stream follows the event stream until it ends. Where there is none (the server
+// answers a page, has too many streams, or a proxy keeps them back) polling goes on.
 func (f *feed) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(feedQuiet, func() { cancel(errStreamQuiet) })
+	watchdog := time.AfterFunc(feedFirstWord, func() { cancel(errStreamQuiet) })
 	defer watchdog.Stop()
+	quiet := func() bool { return errors.Is(context.Cause(ctx), errStreamQuiet) }
 
+	f.nextStream = f.clock().Add(feedNoStream) // unless it begins
 	path, header := f.ask("text/event-stream, application/json;q=0.5")
 	resp, err := f.wire.open(ctx, http.MethodGet, path, header, nil)
+	if quiet() {
+		return nil
+	}
 	if err != nil {
+		f.nextStream = time.Time{}
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %d", feedPath, resp.StatusCode)
-	}
-	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "text/event-stream" {
-		page, err := readAll(resp.Body, feedPageLimit)
-		if err != nil {
-			return err
-		}
-		if _, err := f.takeIn(page); err != nil {
-			return err
-		}
-		f.heard()
-		f.nextStream = f.clock().Add(feedNoStream)
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if resp.StatusCode != http.StatusOK || kind != "text/event-stream" {
 		return nil
 	}
-	f.setStreaming(true)
-	defer f.setStreaming(false)
-	f.heard()
-	err = f.follow(resp.Body, func() { watchdog.Reset(feedQuiet) })
-	if errors.Is(context.Cause(ctx), errStreamQuiet) {
-		return nil // no word for a while: ask again, which tells whether the server lives
+	err = f.follow(resp.Body, func() {
+		watchdog.Reset(feedQuiet)
+		f.nextStream = time.Time{}
+		f.setStreaming(true)
+		f.heard()
+	})
+	f.setStreaming(false)
+	if quiet() {
+		return nil // no word for a while: a page will tell whether the server lives
 	}
 	return err
 }
@@ -288,7 +276,6 @@ func (f *feed) follow(body io.Reader, alive func()) error {
 	for lines.Scan() {
 		line := strings.TrimSuffix(lines.Text(), "\r")
 		alive()
-		f.heard()
 		if line == "" {
 			if data.Len() > 0 {
 				if _, err := f.takeIn([]byte(data.String())); err != nil {
@@ -345,7 +332,8 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 			m.until = now.Add(feedNoUntil)
 		}
 		if f.pass != nil && !f.pass[r.ID] {
-			f.pass[r.ID], fresh = true, true
+			f.pass[r.ID] = true
+			fresh = true
 		}
 		if !now.Before(m.until) {
 			continue
@@ -365,11 +353,8 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 		f.cursor = ""
 		return false, errFeedFull
 	}
-	changed := f.sessions.put(sessions)
-	changed = f.users.put(users) || changed
-	if f.pass == nil {
-		fresh = changed
-	}
+	f.sessions.put(sessions)
+	f.users.put(users)
 	if page.Next != nil && *page.Next != "" {
 		f.cursor = *page.Next
 	}

@@ -198,6 +198,20 @@ func TestAnEndedSessionLeavesTheBrowser(t *testing.T) {
 			t.Errorf("after a recall: %d, %d refreshes", p.status, l.asked(refreshCall))
 		}
 
+		// The same, so soon that the new token is of the same second: not yet, but no
+		// sign-out either.
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+		list.recall("usr_mina")
+		time.Sleep(600 * time.Millisecond)
+		if p := v.send("GET", appURL+"/", "same-origin"); p.status != 503 || p.header.Get("Retry-After") != "1" {
+			t.Errorf("in the same second: %d", p.status)
+		}
+		time.Sleep(time.Second)
+		if p := v.send("GET", appURL+"/", "same-origin"); p.status != 200 {
+			t.Errorf("a second later: %d", p.status)
+		}
+		refreshes := l.asked(refreshCall)
+
 		list.endSession("ses_1")
 		b.mu.Lock()
 		b.ended = true
@@ -206,7 +220,7 @@ func TestAnEndedSessionLeavesTheBrowser(t *testing.T) {
 		if p := v.open(appURL + "/public"); p.body != "nobody" {
 			t.Errorf("on an open page: %s", p.body)
 		}
-		if len(v.cookies()) != 0 || l.asked(refreshCall) != 1 {
+		if len(v.cookies()) != 0 || l.asked(refreshCall) != refreshes {
 			t.Errorf("cookies %v, %d refreshes", v.cookies(), l.asked(refreshCall))
 		}
 	})

@@ -147,6 +147,11 @@ func (a *Auth) admitCookie(w http.ResponseWriter, r *http.Request, n *needs, now
 			return nil, failed
 		}
 		e, problem = a.admitToken(ctx, next.access, n, now)
+		if problem != nil && errors.Is(problem, errTokenRecalled) {
+			// The change and the new token fall into the same second, and a token tells
+			// no more than seconds. The next one will do.
+			problem = unavailable(errTokenRecalled)
+		}
 	case problem != nil && problem.Code == CodeSessionEnded:
 		a.browser.clear(w, r, "session")
 	}

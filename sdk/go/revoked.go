@@ -56,9 +56,9 @@ func (s *shelf) grown(marks map[string]mark) int {
 	return n
 }
 
-// put merges marks in and reports whether anything was new. Of two marks for one id
-// the later times count, so the order and number of deliveries do not matter.
-func (s *shelf) put(marks map[string]mark) (changed bool) {
+// put merges marks in. Of two marks for one id the later times count, so the order and
+// the number of deliveries do not matter.
+func (s *shelf) put(marks map[string]mark) {
 	var byShard [revokedShards]map[string]mark
 	for id, m := range marks {
 		old, known := s.find(id)
@@ -73,14 +73,12 @@ func (s *shelf) put(marks map[string]mark) (changed bool) {
 			byShard[i] = map[string]mark{}
 		}
 		byShard[i][id] = m
-		changed = true
 	}
 	for i, added := range byShard {
 		if added != nil {
 			s.replace(i, func(m map[string]mark) { maps.Copy(m, added) })
 		}
 	}
-	return changed
 }
 
 // forget drops the marks whose tokens have all expired.

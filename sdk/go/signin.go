@@ -62,11 +62,16 @@ func (a *Auth) beginSignIn(w http.ResponseWriter, r *http.Request, returnTo stri
 		"state":          {state},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(challenge[:])},
 	}
-	if why != nil && why.MaxAge > 0 {
-		query.Set("max_age", strconv.Itoa(why.MaxAge))
-	}
-	if why != nil && why.ACR != "" {
-		query.Set("acr_values", why.ACR)
+	if why != nil && why.Code == CodeReauthentication {
+		// The words of OpenID Connect Core, section 3.1.2.1: ask again, although the
+		// browser may be signed in.
+		query.Set("prompt", "login")
+		if why.MaxAge > 0 {
+			query.Set("max_age", strconv.Itoa(why.MaxAge))
+		}
+		if why.ACR != "" {
+			query.Set("acr_values", why.ACR)
+		}
 	}
 	seeOther(w, a.pages+signInPath+"?"+query.Encode())
 }

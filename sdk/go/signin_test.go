@@ -50,7 +50,7 @@ func newLobby(l *limen) *lobby {
 		json.NewDecoder(r.Body).Decode(&body)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if body["scope"] == "local" && body["refresh_token"] == b.current {
+		if body["scope"] == "local" && body["refresh_token"] == b.current && r.Header.Get("Limen-Device") == "lds_device" {
 			b.ended = true
 		}
 		w.WriteHeader(204)
@@ -307,57 +307,68 @@ func TestReturnPaths(t *testing.T) {
 }
 
 // TestCallbackRefuses: every answer that this browser did not ask for, or that is not
-// whole.
+// whole. Each begins with an answer that would do.
 func TestCallbackRefuses(t *testing.T) {
-	_, b, _, v := stage(t)
-	begin := func() url.Values {
-		at, err := url.Parse(v.open(v.open(appURL + "/").location()).location())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return at.Query()
-	}
-	foreign := newVisitor(t, v.c.Transport.(town)["app.example.com"], b.l)
-	theirs, err := url.Parse(foreign.open(foreign.open(appURL + "/").location()).location())
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine, other := begin(), begin()
-	for name, query := range map[string]url.Values{
-		"nothing":                      {},
-		"no state":                     {"code": mine["code"]},
-		"no code":                      {"state": begin()["state"]},
-		"an error":                     {"state": begin()["state"], "code": begin()["code"], "error": {"access_denied"}},
-		"two codes":                    {"state": begin()["state"], "code": {"a", "b"}},
-		"two states":                   {"state": {mine.Get("state"), mine.Get("state")}, "code": mine["code"]},
-		"a state nobody began":         {"state": {rand.Text()}, "code": mine["code"]},
-		"an empty state":               {"state": {""}, "code": mine["code"]},
-		"a long state":                 {"state": {strings.Repeat("x", 5000)}, "code": mine["code"]},
-		"sign-in of another browser":   theirs.Query(), // login CSRF
-		"a state with the same stem":   {"state": {mine.Get("state")[:8] + rand.Text()[:18]}, "code": mine["code"]},
-		"code of another browser":      {"state": mine["state"], "code": theirs.Query()["code"]}, // PKCE
-		"code of our other sign-in":    {"state": other["state"], "code": begin()["code"]},
-		"a code the server never gave": {"state": begin()["state"], "code": {"x"}},
+	type answer = url.Values
+	for name, spoil := range map[string]func(mine, other, theirs answer) answer{
+		"nothing":        func(mine, other, theirs answer) answer { return answer{} },
+		"no state":       func(mine, other, theirs answer) answer { return answer{"code": mine["code"]} },
+		"no code":        func(mine, other, theirs answer) answer { return answer{"state": mine["state"]} },
+		"an error":       func(mine, other, theirs answer) answer { mine.Set("error", "access_denied"); return mine },
+		"two codes":      func(mine, other, theirs answer) answer { mine.Add("code", "x"); return mine },
+		"two states":     func(mine, other, theirs answer) answer { mine.Add("state", mine.Get("state")); return mine },
+		"an empty state": func(mine, other, theirs answer) answer { mine.Set("state", ""); return mine },
+		"a long state":   func(mine, other, theirs answer) answer { mine.Set("state", mine.Get("state")+"x"); return mine },
+		"a state nobody began": func(mine, other, theirs answer) answer {
+			mine.Set("state", rand.Text())
+			return mine
+		},
+		"a state with the same stem": func(mine, other, theirs answer) answer {
+			mine.Set("state", mine.Get("state")[:8]+rand.Text()[:18])
+			return mine
+		},
+		"sign-in of another browser":   func(mine, other, theirs answer) answer { return theirs }, // login CSRF
+		"code of another browser":      func(mine, other, theirs answer) answer { mine["code"] = theirs["code"]; return mine },
+		"code of our other sign-in":    func(mine, other, theirs answer) answer { mine["code"] = other["code"]; return mine },
+		"a code the server never gave": func(mine, other, theirs answer) answer { mine.Set("code", "x"); return mine },
 	} {
-		p := v.open(appURL + "/auth/callback?" + query.Encode())
-		if p.status != 401 || p.location() != "" {
-			t.Errorf("%s: %d to %q", name, p.status, p.location())
-		}
-		if !strings.Contains(p.header.Get("Content-Type"), "text/html") || !strings.Contains(p.body, "<h1>") {
-			t.Errorf("%s: a person is shown %s", name, p.body)
-		}
-		if v.cookies()["__Host-limenauth_session"] != "" {
-			t.Fatalf("%s signed somebody in", name)
+		t.Run(name, func(t *testing.T) {
+			l, _, _, v := stage(t)
+			foreign := newVisitor(t, v.c.Transport.(town)["app.example.com"], l)
+			begin := func(v *visitor) answer {
+				at, err := url.Parse(v.open(v.open(appURL + "/").location()).location())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return at.Query()
+			}
+			query := spoil(begin(v), begin(v), begin(foreign))
+			p := v.open(appURL + "/auth/callback?" + query.Encode())
+			if p.status != 401 || p.location() != "" {
+				t.Errorf("%d to %q", p.status, p.location())
+			}
+			if !strings.Contains(p.header.Get("Content-Type"), "text/html") || !strings.Contains(p.body, "<h1>") {
+				t.Errorf("a person is shown %s", p.body)
+			}
+			if v.cookies()["__Host-limenauth_session"] != "" {
+				t.Fatal("somebody is signed in")
+			}
+		})
+	}
+}
+
+func TestCallbackTakesGetOnly(t *testing.T) {
+	_, _, _, v := stage(t)
+	back := v.open(v.open(appURL + "/").location()).location()
+	for _, method := range []string{"HEAD", "POST", "PUT"} {
+		r := navigation(t, back)
+		r.Method = method
+		if p := v.do(r); p.status != 405 || p.header.Get("Allow") != "GET" {
+			t.Errorf("%s: %d", method, p.status)
 		}
 	}
-	at := begin()
-	r := navigation(t, appURL+"/auth/callback?"+at.Encode())
-	r.Method = "HEAD"
-	if p := v.do(r); p.status != 405 || p.header.Get("Allow") != "GET" {
-		t.Errorf("HEAD: %d", p.status)
-	}
-	if p := v.open(appURL + "/auth/callback?" + at.Encode()); p.status != 303 {
-		t.Errorf("after the HEAD: %d %s", p.status, p.body)
+	if p := v.open(back); p.status != 303 {
+		t.Errorf("afterwards: %d %s", p.status, p.body)
 	}
 }
 
@@ -422,6 +433,18 @@ func TestExchangeFailures(t *testing.T) {
 		if _, p := v.walk(appURL + "/"); p.status != tt.status || v.cookies()["__Host-limenauth_session"] != "" {
 			t.Errorf("%s: %d, want %d", name, p.status, tt.status)
 		}
+	}
+}
+
+// TestAnUnknownStatusIsNotASignIn: "blocked" and whatever comes later are not complete,
+// whatever comes with them.
+func TestAnUnknownStatusIsNotASignIn(t *testing.T) {
+	l, _, _, v := stage(t)
+	l.on(exchangeCall, func(w http.ResponseWriter, r *http.Request) {
+		answerJSON(w, 200, claims{"status": "blocked", "access_token": l.key.token(mina(time.Now())), "refresh_token": "lrt_1"})
+	})
+	if _, p := v.walk(appURL + "/"); p.status != 503 || v.cookies()["__Host-limenauth_session"] != "" {
+		t.Errorf("%d, cookies %v", p.status, v.cookies())
 	}
 }
 
@@ -619,7 +642,7 @@ func TestStepUp(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		p := v.open(appURL + "/danger")
 		to, _ := url.Parse(p.location())
-		if p.status != 303 || to.Query().Get("max_age") != "300" {
+		if p.status != 303 || to.Query().Get("max_age") != "300" || to.Query().Get("prompt") != "login" {
 			t.Fatalf("%d to %q", p.status, p.location())
 		}
 		// The server signs in without asking: the person must not go in circles.

@@ -41,8 +41,13 @@ func (a *Auth) SignOut(w http.ResponseWriter, r *http.Request) {
 
 func (a *Auth) endSession(r *http.Request, s *session) {
 	a.renewals.forget(s.id)
-	got, err := a.wire.post(r.Context(), signOutPath,
-		http.Header{"Authorization": {"Bearer " + s.access}},
+	// The refresh token speaks for the session when the access token has expired, and a
+	// bound session wants its device secret beside it.
+	header := http.Header{"Authorization": {"Bearer " + s.access}}
+	if s.device != "" {
+		header.Set("Limen-Device", s.device)
+	}
+	got, err := a.wire.post(r.Context(), signOutPath, header,
 		map[string]string{"scope": "local", "refresh_token": s.refresh})
 	if err == nil && got.status >= 300 && got.status != http.StatusUnauthorized {
 		err = got.refusal(signOutPath)
