@@ -12,7 +12,8 @@
 // # Invariants
 //
 //   - What was acknowledged is durable. A nil error from Tx means that the
-//     transaction is on the disk (SQLite: WAL with synchronous=FULL, standards D10).
+//     transaction is on the disk (SQLite: WAL with synchronous=FULL, standards D10;
+//     PostgreSQL: as its synchronous_commit says, and "off" is warned of).
 //   - A closure given to Tx happens wholly or not at all, and sees no other closure
 //     that is half done.
 //   - Nobody is told anything that rests on rows which later vanish: a closure's

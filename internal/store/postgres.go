@@ -36,7 +36,19 @@ func openPostgres(url string, conns int) (*sql.DB, error) {
 	return db, nil
 }
 
-func startPostgres(c Config, db *sql.DB) *postgresDB { return &postgresDB{db: db, now: c.Now} }
+// startPostgres warns of a server that acknowledges what is not yet on its disk: a
+// rotation that is lost revives a spent refresh token. It does not overrule the server,
+// whose owner may have chosen a stricter setting than on.
+func startPostgres(ctx context.Context, c Config, db *sql.DB) (*postgresDB, error) {
+	var sync string
+	if err := db.QueryRowContext(ctx, `SHOW synchronous_commit`).Scan(&sync); err != nil {
+		return nil, err
+	}
+	if sync == "off" {
+		c.Log.Warn("PostgreSQL has synchronous_commit = off: a crash of the server loses writes that limen has acknowledged")
+	}
+	return &postgresDB{db: db, now: c.Now}, nil
+}
 
 func (p *postgresDB) name() Engine                   { return Postgres }
 func (p *postgresDB) reads() runner                  { return direct{p.db} }

@@ -118,7 +118,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.engine() == SQLite {
 		e, err = startSQLite(ctx, c, db)
 	} else {
-		e, err = startPostgres(c, db), nil
+		e, err = startPostgres(ctx, c, db)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

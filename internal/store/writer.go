@@ -109,6 +109,9 @@ func (w *writer) exec(q string) error {
 // do stands in line, runs the closure when its turn comes, and returns when its fate
 // is known or ctx has ended.
 func (w *writer) do(ctx context.Context, j *job) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	j.turn, j.back = make(chan struct{}), make(chan ending)
 	j.left, j.done = make(chan struct{}), make(chan error, 1)
 	select {
