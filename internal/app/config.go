@@ -54,7 +54,6 @@ type Config struct {
 
 	AppName        string   `name:"app-name" group:"Applications" default:"limen" help:"The name people read on pages and in letters."`
 	Audience       string   `name:"audience" group:"Applications" unset:"the public URL" help:"The aud claim of access tokens: what your services expect."`
-	Clients        []string `name:"clients" group:"Applications" default:"default" help:"The applications that may be named as client_id. The first one is used when none is named."`
 	AllowedOrigins []string `name:"allowed-origins" group:"Applications" placeholder:"ORIGIN" unset:"none but limen's own; in dev also http://localhost at any port" help:"Origins of browser applications that may call the API with cookies (CORS)."`
 	RedirectAllow  []string `name:"redirect-allow" group:"Applications" placeholder:"ORIGIN|SCHEME:..." unset:"limen's own pages only; in dev also http://localhost at any port" help:"Where a completed sign-in may send the browser: origins, matched exactly, or the whole URL of a custom scheme."`
 
@@ -92,7 +91,6 @@ type Config struct {
 	SigningOverlap time.Duration `name:"signing-overlap" group:"Signing keys" default:"24h" help:"How long the next key is published before it signs, so that no service meets an unknown kid. It must be longer than services cache the key set."`
 
 	CodeLife     time.Duration `name:"code-life" group:"Codes" default:"10m" help:"Life of a six-digit code."`
-	AttemptLife  time.Duration `name:"attempt-life" group:"Codes" default:"10m" help:"How long a sign-up or sign-in may wait for its code or its next factor."`
 	ResendAfter  time.Duration `name:"resend-after" group:"Codes" default:"30s" help:"How long one waits before asking for another letter."`
 	HandoverLife time.Duration `name:"handover-life" group:"Codes" default:"1m" help:"Life of the one-time code that an application on another origin exchanges for its tokens."`
 

@@ -190,7 +190,7 @@ func (k *checker) lifetimes() {
 		{"refresh-absolute", k.RefreshAbsolute, 3650 * day}, {"refresh-window", k.RefreshWindow, 10 * time.Minute},
 		{"strict-window", k.StrictWindow, 10 * time.Minute}, {"fresh-life", k.FreshLife, day},
 		{"signing-key-life", k.SigningKeyLife, 3650 * day}, {"signing-overlap", k.SigningOverlap, 365 * day},
-		{"code-life", k.CodeLife, time.Hour}, {"attempt-life", k.AttemptLife, day},
+		{"code-life", k.CodeLife, time.Hour},
 		{"resend-after", k.ResendAfter, time.Hour}, {"handover-life", k.HandoverLife, 10 * time.Minute},
 		{"event-retention", k.EventRetention, 36500 * day}, {"shutdown-grace", k.ShutdownGrace, time.Hour},
 	} {
@@ -202,7 +202,6 @@ func (k *checker) lifetimes() {
 	k.ordered("refresh-idle", k.RefreshIdle, "refresh-absolute", k.RefreshAbsolute, "the idle limit could never be met")
 	k.ordered("refresh-window", k.RefreshWindow, "refresh-idle", k.RefreshIdle, "an old token would outlive its session")
 	k.ordered("signing-overlap", k.SigningOverlap, "signing-key-life", k.SigningKeyLife, "the next key would be due before it is published")
-	k.ordered("code-life", k.CodeLife, "attempt-life", k.AttemptLife, "a code would outlive the attempt it belongs to")
 }
 
 func (k *checker) ordered(key string, less time.Duration, other string, more time.Duration, harm string) {
@@ -215,14 +214,6 @@ func (k *checker) ordered(key string, less time.Duration, other string, more tim
 func (k *checker) applications() {
 	if n := utf8.RuneCountInString(k.AppName); n == 0 || n > 64 || strings.ContainsFunc(k.AppName, unicode.IsControl) {
 		k.refuse("app-name", "it must have 1 to 64 characters, without line breaks")
-	}
-	if len(k.Clients) == 0 {
-		k.refuse("clients", "at least one name is needed; the default is default")
-	}
-	for _, name := range k.Clients {
-		if !clientName.MatchString(name) {
-			k.refuse("clients", "%q is not a name of 1 to 64 letters, digits, dots, hyphens and underscores", name)
-		}
 	}
 	for _, s := range k.AllowedOrigins {
 		u, ok := origin(s)
@@ -240,7 +231,7 @@ func (k *checker) applications() {
 	}
 }
 
-var clientName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+var cookieName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 func (k *checker) redirect(s string) {
 	u, err := url.Parse(s)
@@ -269,7 +260,7 @@ func (k *checker) cookies() {
 		switch {
 		case strings.HasPrefix(strings.ToLower(c.name), "__host-") || strings.HasPrefix(strings.ToLower(c.name), "__secure-"):
 			k.refuse(c.key, "limen adds the prefix where it belongs; leave it away")
-		case !clientName.MatchString(c.name):
+		case !cookieName.MatchString(c.name):
 			k.refuse(c.key, "%q is not a name of 1 to 64 letters, digits, dots, hyphens and underscores", c.name)
 		case names[c.name] != "":
 			k.refuse(c.key, "%q is already the name of %s; give each cookie its own", c.name, names[c.name])

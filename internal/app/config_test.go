@@ -47,7 +47,7 @@ func TestDefaultsParseAndPass(t *testing.T) {
 }
 
 func TestNearestSourceWins(t *testing.T) {
-	toml := map[string]string{"limen.toml": "access-life = \"3m\"\nclients = [\"web\", \"phone\"]\nsession-cap = 7\n"}
+	toml := map[string]string{"limen.toml": "access-life = \"3m\"\nallowed-origins = [\"https://a.example\", \"https://b.example\"]\nsession-cap = 7\n"}
 	for _, test := range []struct {
 		name    string
 		files   map[string]string
@@ -70,8 +70,8 @@ func TestNearestSourceWins(t *testing.T) {
 			if c.AccessLife != test.want {
 				t.Errorf("access-life is %v, want %v", c.AccessLife, test.want)
 			}
-			if test.files["limen.toml"] != "" && (fmt.Sprint(c.Clients) != "[web phone]" || c.SessionCap != 7) {
-				t.Errorf("clients %q, session-cap %d", c.Clients, c.SessionCap)
+			if test.files["limen.toml"] != "" && (fmt.Sprint(c.AllowedOrigins) != "[https://a.example https://b.example]" || c.SessionCap != 7) {
+				t.Errorf("allowed-origins %q, session-cap %d", c.AllowedOrigins, c.SessionCap)
 			}
 		})
 	}
@@ -204,10 +204,7 @@ func TestCheck(t *testing.T) {
 		{app.Operation, func(c *app.Config) { c.RefreshIdle = 10 * time.Minute }, "access-life", "outlive its session"},
 		{app.Operation, func(c *app.Config) { c.RefreshAbsolute = 29 * 24 * time.Hour }, "refresh-idle", "could never be met"},
 		{app.Operation, func(c *app.Config) { c.SigningKeyLife = time.Hour }, "signing-overlap", "shorten signing-overlap"},
-		{app.Operation, func(c *app.Config) { c.AttemptLife = time.Minute }, "code-life", "shorten code-life"},
 		{app.Production, func(c *app.Config) { c.AppName = "a\nb" }, "app-name", "without line breaks"},
-		{app.Production, func(c *app.Config) { c.Clients = nil }, "clients", "at least one"},
-		{app.Production, func(c *app.Config) { c.Clients = []string{"a b"} }, "clients", "letters"},
 		{app.Production, func(c *app.Config) { c.AllowedOrigins = []string{"*"} }, "allowed-origins", "list the origins"},
 		{app.Production, func(c *app.Config) { c.AllowedOrigins = []string{"null"} }, "allowed-origins", "is not an origin"},
 		{app.Production, func(c *app.Config) { c.AllowedOrigins = []string{"https://*.example.com"} }, "allowed-origins", "is not an origin"},
@@ -262,7 +259,7 @@ func TestLifetimesReachOneSecond(t *testing.T) {
 	c := app.Defaults()
 	for _, d := range []*time.Duration{
 		&c.AccessLife, &c.RefreshIdle, &c.RefreshAbsolute, &c.RefreshWindow, &c.StrictWindow, &c.FreshLife,
-		&c.SigningKeyLife, &c.SigningOverlap, &c.CodeLife, &c.AttemptLife, &c.ResendAfter, &c.HandoverLife,
+		&c.SigningKeyLife, &c.SigningOverlap, &c.CodeLife, &c.ResendAfter, &c.HandoverLife,
 		&c.EventRetention, &c.ShutdownGrace,
 	} {
 		*d = time.Second
