@@ -16,7 +16,6 @@ const (
 
 const (
 	sqlMetaAll    = `SELECT name, value FROM meta`
-	sqlMetaBirth  = `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
 	sqlMetaUpdate = `UPDATE meta SET value = $1 WHERE name = $2`
 )
 
@@ -38,7 +37,7 @@ func (c Config) prepare(ctx context.Context, db *sql.DB) ([]Migration, error) {
 	}
 	// Of two processes at one birth the first decides and the second is checked.
 	for name, value := range map[string]string{metaKind: string(c.Kind), metaKeyCheck: c.Ring.Check()} {
-		if _, err := db.ExecContext(ctx, sqlMetaBirth, name, value); err != nil {
+		if _, err := db.ExecContext(ctx, sqlMetaInsert, name, value); err != nil {
 			return nil, fmt.Errorf("writing what the database is: %w", err)
 		}
 	}
