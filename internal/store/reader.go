@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -122,6 +123,20 @@ func (p *prepared) stmt(ctx context.Context, q string) (*sql.Stmt, error) {
 	}
 	p.stmts[q] = st
 	return st, nil
+}
+
+// close closes every statement. The statements of a *sql.Conn are closed by nobody else,
+// and with one of them open SQLite would not take its connection for closed: it would
+// leave the log (-wal) beside the file.
+func (p *prepared) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, st := range p.stmts {
+		errs = append(errs, st.Close())
+	}
+	clear(p.stmts)
+	return errors.Join(errs...)
 }
 
 func (p *prepared) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {

@@ -93,7 +93,7 @@ func startWriter(conn *sql.Conn, now func() time.Time, log *slog.Logger) *writer
 func (w *writer) close() error {
 	close(w.queue)
 	<-w.ended
-	return w.conn.Close()
+	return errors.Join(w.run.close(), w.conn.Close())
 }
 
 func (w *writer) stats() Stats {
