@@ -56,7 +56,7 @@ func Compile(passwords []string) *Filter {
 			seen[p] = true
 		}
 	}
-	f := newFilter(uint64(len(seen)), folded|dressed)
+	f := newFilter(uint64(len(seen)), folded|dressable)
 	for p := range seen { // in any order: bits are only ever set
 		f.add(sha1.Sum([]byte(p)))
 	}
@@ -87,7 +87,7 @@ func read(file []byte) (*Filter, error) {
 	rest := file[len(magic):]
 	f := &Filter{kinds: kinds(rest[0]), entries: binary.LittleEndian.Uint64(rest[1:]), size: binary.LittleEndian.Uint64(rest[9:])}
 	f.bits = file[headerSize:]
-	if f.kinds == 0 || f.kinds > folded|hashed|dressed || f.entries == 0 || f.entries > MaxEntries ||
+	if f.kinds == 0 || f.kinds > folded|hashed|dressable || f.entries == 0 || f.entries > MaxEntries ||
 		f.size != f.entries*bitsPerEntry || uint64(len(f.bits)) != f.size/8 {
 		return nil, errors.New("damaged breach filter")
 	}
@@ -98,33 +98,35 @@ func newFilter(entries uint64, k kinds) *Filter {
 	return &Filter{bits: make([]byte, entries*bitsPerEntry/8), size: entries * bitsPerEntry, entries: entries, kinds: k}
 }
 
-// probe yields the places of one entry: enhanced double hashing over the first 16 bytes
-// of its digest, scaled to the size by the high half of a product.
+// probe yields the places of one entry: a walk from the first 8 bytes of its digest in
+// steps of the next 8, each stop mixed and scaled to the size by the high half of a
+// product. Unmixed, two entries of a small filter would share too many places.
 type probe struct{ at, step, size uint64 }
 
 func (f *Filter) probe(digest [sha1.Size]byte) probe {
-	return probe{at: binary.LittleEndian.Uint64(digest[:]), step: binary.LittleEndian.Uint64(digest[8:]), size: f.size}
+	return probe{at: binary.LittleEndian.Uint64(digest[:]), step: binary.LittleEndian.Uint64(digest[8:]) | 1, size: f.size}
 }
 
-func (p *probe) next(i int) (index uint64, mask byte) {
-	place, _ := bits.Mul64(p.at, p.size)
+func (p *probe) next() (index uint64, mask byte) {
+	mixed := (p.at ^ p.at>>32) * 0x9e3779b97f4a7c15
+	mixed = (mixed ^ mixed>>29) * 0xbf58476d1ce4e5b9
+	place, _ := bits.Mul64(mixed, p.size)
 	p.at += p.step
-	p.step += uint64(i)
 	return place / 8, 1 << (place % 8)
 }
 
 func (f *Filter) add(digest [sha1.Size]byte) {
 	p := f.probe(digest)
-	for i := range probes {
-		at, mask := p.next(i)
+	for range probes {
+		at, mask := p.next()
 		f.bits[at] |= mask
 	}
 }
 
 func (f *Filter) has(digest [sha1.Size]byte) bool {
 	p := f.probe(digest)
-	for i := range probes {
-		if at, mask := p.next(i); f.bits[at]&mask == 0 {
+	for range probes {
+		if at, mask := p.next(); f.bits[at]&mask == 0 {
 			return false
 		}
 	}

@@ -32,7 +32,7 @@ const (
 // of them. If it holds more and counts them, the most frequent ones are kept and
 // Stats.Dropped says how many were not; if it does not count them, LoadFile fails, because
 // it cannot tell which ones matter. A file without a password fails too. A million lines
-// take about two seconds.
+// take about a second.
 func LoadFile(path string) (*Filter, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -100,19 +100,19 @@ func loadCompiled(file io.Reader) (*Filter, error) {
 
 // counts is what the first reading of a file finds.
 type counts struct {
-	lines   uint64
-	uncount bool             // some line has no count
-	of      [maxCount]uint64 // how many lines were seen that often, or more for the last
-	kinds   kinds
+	lines     uint64
+	uncounted bool             // some line has no count
+	of        [maxCount]uint64 // how many lines were seen that often, or more for the last
+	kinds     kinds
 }
 
 func census(file io.Reader) (*counts, error) {
 	c := &counts{}
 	err := eachLine(file, func(l line) {
 		c.lines++
-		c.of[min(l.count, maxCount-1)]++
+		c.of[l.count]++
 		c.kinds |= l.kind
-		c.uncount = c.uncount || l.count == uncounted
+		c.uncounted = c.uncounted || !l.counted
 	})
 	if err == nil && c.lines == 0 {
 		err = errors.New("there is no password in it")
@@ -125,7 +125,7 @@ func (c *counts) threshold(most uint64) (least, kept uint64, err error) {
 	if c.lines <= most {
 		return 0, c.lines, nil
 	}
-	if c.uncount {
+	if c.uncounted {
 		return 0, 0, fmt.Errorf("it has %d lines and at most %d fit: keep the most frequent ones, or use a list with counts (HASH:COUNT)", c.lines, most)
 	}
 	least = maxCount
@@ -138,13 +138,11 @@ func (c *counts) threshold(most uint64) (least, kept uint64, err error) {
 	return least, kept, nil
 }
 
-// uncounted is the count of a line that has none: it sorts with the most frequent ones.
-const uncounted = maxCount - 1
-
 type line struct {
-	digest [sha1.Size]byte
-	count  uint64
-	kind   kinds
+	digest  [sha1.Size]byte
+	kind    kinds
+	counted bool
+	count   uint64 // how often it was seen, below maxCount
 }
 
 // eachLine calls each for every line that is an entry.
@@ -152,8 +150,7 @@ func eachLine(file io.Reader, each func(line)) error {
 	r := bufio.NewReaderSize(file, 64<<10)
 	for first := true; ; first = false {
 		text, err := r.ReadSlice('\n')
-		long := errors.Is(err, bufio.ErrBufferFull)
-		for errors.Is(err, bufio.ErrBufferFull) {
+		for errors.Is(err, bufio.ErrBufferFull) { // far above maxLine: skipped below
 			_, err = r.ReadSlice('\n')
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -162,7 +159,7 @@ func eachLine(file io.Reader, each func(line)) error {
 		if first {
 			text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		}
-		if l, ok := parseLine(bytes.TrimRight(text, "\r\n")); ok && !long {
+		if l, ok := parseLine(bytes.TrimRight(text, "\r\n")); ok {
 			each(l)
 		}
 		if err != nil {
@@ -178,7 +175,7 @@ func parseLine(text []byte) (l line, ok bool) {
 	if l, ok := parseHash(text); ok {
 		return l, true
 	}
-	return line{digest: sha1.Sum([]byte(strings.ToLower(string(text)))), count: uncounted, kind: folded}, true
+	return line{digest: sha1.Sum([]byte(strings.ToLower(string(text)))), kind: folded}, true
 }
 
 func parseHash(text []byte) (l line, ok bool) {
@@ -186,7 +183,7 @@ func parseHash(text []byte) (l line, ok bool) {
 	if len(text) < n || len(text) > n && text[n] != ':' {
 		return line{}, false
 	}
-	l = line{count: uncounted, kind: hashed}
+	l = line{kind: hashed}
 	if _, err := hex.Decode(l.digest[:], text[:n]); err != nil {
 		return line{}, false
 	}
@@ -195,7 +192,7 @@ func parseHash(text []byte) (l line, ok bool) {
 		if err != nil {
 			return line{}, false
 		}
-		l.count = min(count, maxCount-1)
+		l.count, l.counted = min(count, maxCount-1), true
 	}
 	return l, true
 }

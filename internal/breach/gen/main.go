@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	_ "embed" // the words of our own
 	"encoding/json"
 	"errors"
 	"flag"
@@ -21,6 +22,12 @@ import (
 
 	"github.com/limenauth/limen/internal/breach"
 )
+
+// also are words of our own: what has become common since the list was counted, in the
+// languages limen speaks.
+//
+//go:embed also.txt
+var also string
 
 func main() {
 	in := flag.String("in", "", "the list: a JSON array of strings, or one password per line")
@@ -46,7 +53,7 @@ func run(in, out string) error {
 			return fmt.Errorf("%s: %w", in, err)
 		}
 	}
-	filter := breach.Compile(passwords)
+	filter := breach.Compile(append(passwords, strings.Fields(also)...))
 	var file bytes.Buffer
 	if _, err := filter.WriteTo(&file); err != nil {
 		return err
