@@ -34,8 +34,7 @@ func main() {
 	out := flag.String("out", "common.filter", "the filter to write")
 	flag.Parse()
 	if err := run(*in, *out); err != nil {
-		fmt.Fprintln(os.Stderr, "gen:", err)
-		os.Exit(1)
+		panic("gen: " + err.Error()) // a maintainer reads it, at a terminal
 	}
 }
 
