@@ -61,11 +61,8 @@ func (x *call) examine() []app.Check {
 	}
 	cfg, err := x.settings(mode)
 	var checks []app.Check
-	if problems, ok := errors.AsType[app.Problems](err); ok {
-		for _, p := range problems {
-			checks = append(checks, app.Check{Name: "setting " + p.Key, Outcome: app.Failed, Detail: p.Text})
-		}
-		return checks
+	if err != nil {
+		return endedBy(checks, err)
 	}
 	checks = append(checks, app.Check{Name: "settings", Outcome: app.Healthy, Detail: source(cfg)})
 	for _, note := range cfg.Notes(mode) {
@@ -73,7 +70,7 @@ func (x *call) examine() []app.Check {
 	}
 	o, err := app.OpenOperator(x.ctx, cfg)
 	if err != nil {
-		return append(checks, app.Check{Name: "database", Outcome: app.Failed, Detail: err.Error()})
+		return endedBy(checks, err)
 	}
 	defer o.Close()
 	more, err := o.Doctor(x.ctx)
@@ -81,6 +78,18 @@ func (x *call) examine() []app.Check {
 		more = append(more, app.Check{Name: "examination", Outcome: app.Failed, Detail: err.Error()})
 	}
 	return append(checks, more...)
+}
+
+// endedBy adds why the examination ends here, a line for each problem.
+func endedBy(checks []app.Check, err error) []app.Check {
+	problems, ok := errors.AsType[app.Problems](err)
+	if !ok {
+		return append(checks, app.Check{Name: "database", Outcome: app.Failed, Detail: err.Error()})
+	}
+	for _, p := range problems {
+		checks = append(checks, app.Check{Name: "setting " + p.Key, Outcome: app.Failed, Detail: p.Text})
+	}
+	return checks
 }
 
 func source(cfg *app.Config) string {

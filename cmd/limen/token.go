@@ -51,14 +51,14 @@ func (c tokenInspect) Run(x *call) error {
 	if err != nil {
 		return err
 	}
+	if _, err := x.settings(app.Operation); err != nil {
+		return err
+	}
 	verdict := map[string]any{}
 	if err := x.operate(func(o *app.Operator) error {
 		verdict, err = o.InspectToken(x.ctx, token)
 		return err
 	}); err != nil {
-		if _, bad := errors.AsType[app.Problems](err); bad {
-			return err
-		}
 		verdict = map[string]any{"accepted": nil, "reason": "the database could not be asked: " + err.Error()}
 	}
 	if c.JSON {

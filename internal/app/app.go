@@ -66,12 +66,19 @@ func Build(ctx context.Context, cfg *Config, mode Mode, clock Clock, log *slog.L
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	ring, err := cfg.rootKeys(mode)
+	database := cfg.store(mode, clock, log)
+	if mode == Operation {
+		if database.Kind, err = kindOf(ctx, cfg, database); err != nil {
+			return nil, err
+		}
+	}
+	ring, err := cfg.rootKeys(mode, mode != Operation)
 	if err != nil {
 		return nil, err
 	}
-	if a.Store, err = openStore(ctx, cfg, mode, ring, clock, log); err != nil {
-		return nil, err
+	database.Ring = ring
+	if a.Store, err = store.Open(ctx, database); err != nil {
+		return nil, asProblem(err)
 	}
 	if a.catalogue, err = text.Load(); err != nil {
 		return nil, err
@@ -88,37 +95,40 @@ func Build(ctx context.Context, cfg *Config, mode Mode, clock Clock, log *slog.L
 	return a, err
 }
 
-// openStore opens the database as what mode demands. The command line works on either
-// kind; a database that it has to make is for production.
-func openStore(ctx context.Context, cfg *Config, mode Mode, ring *secret.Ring, clock Clock, log *slog.Logger) (*store.Store, error) {
-	c := cfg.store(mode, ring, clock, log)
-	if mode == Operation {
-		kind, err := store.KindOf(ctx, c)
-		if err != nil {
-			return nil, err
-		}
-		if kind != "" {
-			c.Kind = kind
-		}
+// kindOf is what an existing database was born as: the command line works on either kind.
+func kindOf(ctx context.Context, cfg *Config, c store.Config) (store.Kind, error) {
+	kind, err := store.KindOf(ctx, c)
+	if err != nil || kind != "" {
+		return kind, err
 	}
-	s, err := store.Open(ctx, c)
+	where := c.SQLite
+	if where == "" {
+		where = "that address"
+	}
+	return "", Problems{{Key: "db", From: cfg.from["db"], Text: "there is no database of limen at " + where +
+		" yet; limen dev makes one for development, limen serve or limen migrate up one for production. If there should be one, name it by data or db"}}
+}
+
+// asProblem tells what is wrong with a database in the words of the settings.
+func asProblem(err error) error {
 	for cause, setting := range map[error]string{
 		store.ErrKind: "db", store.ErrRootKey: "root-key", store.ErrNewerSchema: "db",
 	} {
 		if errors.Is(err, cause) {
-			return nil, Problems{{Key: setting, Text: err.Error()}}
+			return Problems{{Key: setting, Text: err.Error()}}
 		}
 	}
-	return s, err
+	return err
 }
 
-func (c *Config) store(mode Mode, ring *secret.Ring, clock Clock, log *slog.Logger) store.Config {
+// store says which database to open; the ring is still missing.
+func (c *Config) store(mode Mode, clock Clock, log *slog.Logger) store.Config {
 	db := c.Database()
 	kind := store.Production
 	if mode == Development {
 		kind = store.Development
 	}
-	s := store.Config{Ring: ring, Kind: kind, Now: clock.Now, Log: log}
+	s := store.Config{Kind: kind, Now: clock.Now, Log: log}
 	if db.Postgres {
 		s.Postgres = db.URL.Reveal()
 	} else {

@@ -25,7 +25,7 @@ func (o *Operator) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, keys, a.checkLetters(), a.checkHashing(), a.suggestHashing()), nil
+	return append(checks, keys, a.checkLetters(ctx), a.checkHashing(), a.suggestHashing()), nil
 }
 
 func (a *App) checkDatabase(ctx context.Context) Check {
@@ -86,8 +86,8 @@ func (a *App) checkSigningKeys(ctx context.Context) (Check, error) {
 	return c, nil
 }
 
-func (a *App) checkLetters() Check {
-	kind, _, err := a.Store.Meta(context.Background(), "kind")
+func (a *App) checkLetters(ctx context.Context) Check {
+	kind, _, err := a.Store.Meta(ctx, "kind")
 	if err == nil && kind == string(store.Development) {
 		return Check{Name: "letters", Outcome: Healthy, Detail: "kept in the development inbox"}
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"os"
 	"slices"
 
@@ -19,7 +18,7 @@ import (
 // MigrateStatus tells how far the schema of the configured database has come. It changes
 // nothing.
 func MigrateStatus(ctx context.Context, cfg *Config) (Schema, error) {
-	c := cfg.store(Operation, nil, &MachineClock{}, slog.New(slog.DiscardHandler))
+	c := cfg.store(Operation, &MachineClock{}, nil)
 	steps, err := store.Status(ctx, c)
 	if err != nil {
 		return Schema{}, err
@@ -42,21 +41,32 @@ func MigrateStatus(ctx context.Context, cfg *Config) (Schema, error) {
 	return out, nil
 }
 
-// MigrateUp brings the schema up to date.
+// MigrateUp brings the schema up to date. A database that does not exist yet is made, for
+// production.
 func MigrateUp(ctx context.Context, cfg *Config) (Schema, error) {
-	o, err := OpenOperator(ctx, cfg)
+	c := cfg.store(Operation, &MachineClock{}, cfg.Logger(os.Stderr))
+	kind, err := store.KindOf(ctx, c)
 	if err != nil {
 		return Schema{}, err
 	}
-	out, err := MigrateStatus(ctx, cfg)
-	return out, errors.Join(err, o.Close())
+	if kind != "" {
+		c.Kind = kind
+	}
+	if c.Ring, err = cfg.rootKeys(Operation, kind == ""); err != nil {
+		return Schema{}, err
+	}
+	if _, err := store.Migrate(ctx, c); err != nil {
+		return Schema{}, asProblem(err)
+	}
+	return MigrateStatus(ctx, cfg)
 }
 
 // Operator is what the command line can do. It works beside running servers: what it
 // changes, they see at once.
 type Operator struct{ app *App }
 
-// OpenOperator opens the configured database.
+// OpenOperator opens the configured database. It makes none: a command in the wrong
+// directory would leave a production database there, which limen dev then refuses.
 func OpenOperator(ctx context.Context, cfg *Config) (*Operator, error) {
 	a, err := Build(ctx, cfg, Operation, &MachineClock{}, cfg.Logger(os.Stderr))
 	if err != nil {

@@ -9,10 +9,11 @@ import (
 	"github.com/limenauth/limen/internal/secret"
 )
 
-// rootKeys returns the ring of root keys: the supplied one, or one that is generated at
-// the first start into the data directory. Production on PostgreSQL must supply it: the
-// key belongs to the database, and the database to more machines than this one.
-func (c *Config) rootKeys(mode Mode) (*secret.Ring, error) {
+// rootKeys returns the ring of root keys: the supplied one, or the one that was generated
+// into the data directory when a server or a migration first made the database. Production
+// on PostgreSQL must supply it: the key belongs to the database, and the database to more
+// machines than this one.
+func (c *Config) rootKeys(mode Mode, generate bool) (*secret.Ring, error) {
 	if c.RootKey != "" {
 		ring, err := secret.ParseRing(c.RootKey.Reveal())
 		if err != nil {
@@ -31,7 +32,10 @@ func (c *Config) rootKeys(mode Mode) (*secret.Ring, error) {
 		return nil, fmt.Errorf("the root key cannot be read: %w", err)
 	}
 	if c.Database().Postgres && mode != Development {
-		return nil, errors.New("root-key: a PostgreSQL database needs a supplied root key. Make one with `openssl rand -base64 32` and set LIMEN_ROOT_KEY or root-key-file")
+		return nil, Problems{{Key: "root-key", Text: "with PostgreSQL the key must be supplied; set LIMEN_ROOT_KEY or root-key-file to the one that limen serve has (a new one: openssl rand -base64 32)"}}
+	}
+	if !generate {
+		return nil, Problems{{Key: "root-key", Text: "there is none in " + path + ", and the database was made under one; name the directory it lies in by data, or supply it by LIMEN_ROOT_KEY or root-key-file"}}
 	}
 	return writeRootKey(path)
 }
