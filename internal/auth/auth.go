@@ -199,7 +199,7 @@ func (a *Auth) tokensUntil(tx *store.Tx) time.Time {
 
 // event begins an event about a person at a browser.
 func event(t audit.Type, who account.ID, b session.Browser) audit.Event {
-	return audit.Event{Type: t, Outcome: audit.Success, Account: who, Actor: string(who), IP: b.IP, UserAgent: clip(b.UserAgent)}
+	return audit.Event{Type: t, Outcome: audit.Success, Account: who, Actor: string(who), IP: b.IP, UserAgent: b.UserAgent}
 }
 
 func refused(t audit.Type, who account.ID, b session.Browser, reason string) audit.Event {
@@ -207,15 +207,6 @@ func refused(t audit.Type, who account.ID, b session.Browser, reason string) aud
 	e.Outcome, e.Actor = audit.Refused, ""
 	e.Data = map[string]string{"reason": reason}
 	return e
-}
-
-const maxUserAgent = 256
-
-func clip(s string) string {
-	if len(s) <= maxUserAgent {
-		return s
-	}
-	return s[:maxUserAgent]
 }
 
 // orRefusal is a deed's last line: the transaction's error, else the rule's refusal.

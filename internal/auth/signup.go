@@ -157,7 +157,7 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 		e := event(audit.SignUpRequested, "", b)
 		e.Attempt = string(try.ID)
 		if taken {
-			e.Type, e.Account = audit.SignUpAddressTaken, owner
+			e.Type, e.Outcome, e.Account = audit.SignUpAddressTaken, audit.Refused, owner
 		}
 		if err := tx.Record(ctx, e); err != nil {
 			return err

@@ -19,10 +19,13 @@ const (
 	sqlEventPrune = `DELETE FROM event WHERE id IN (SELECT p.id FROM event p WHERE p.at < $1 LIMIT $2)`
 )
 
+// maxUserAgent is as much of a user agent as is kept.
+const maxUserAgent = 256
+
 // Record writes an event in the deed's transaction, so that nothing happens without a
 // trace and no trace tells of what did not happen. It fills the id and the time.
 func (tx *Tx) Record(ctx context.Context, e audit.Event) error {
-	e.ID, e.At = secret.ID("evt", tx.Now), tx.Now
+	e.ID, e.At, e.UserAgent = secret.ID("evt", tx.Now), tx.Now, audit.Clean(e.UserAgent, maxUserAgent)
 	if err := e.Check(); err != nil {
 		return err
 	}
