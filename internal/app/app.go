@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/limenauth/limen/internal/api"
 	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/breach"
@@ -51,11 +49,14 @@ type App struct {
 	Handler *web.Hallway
 
 	catalogue *text.Catalogue
-	redis     rueidis.Client
+	redis     *ratelimit.Redis
 }
 
 // maxCounters bounds the addresses and accounts that limits are counted for in memory.
 const maxCounters = 200_000
+
+// redisPatience is how long a start waits for Redis.
+const redisPatience = 5 * time.Second
 
 // Build makes every room of a checked configuration. It opens the database and migrates
 // it; what it opened is closed again when it fails.
@@ -83,7 +84,7 @@ func Build(ctx context.Context, cfg *Config, mode Mode, clock Clock, log *slog.L
 	if a.catalogue, err = text.Load(); err != nil {
 		return nil, err
 	}
-	if err := a.buildTools(); err != nil {
+	if err := a.buildTools(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.buildDeeds(ctx, ring); err != nil {
@@ -137,7 +138,7 @@ func (c *Config) store(mode Mode, clock Clock, log *slog.Logger) store.Config {
 	return s
 }
 
-func (a *App) buildTools() error {
+func (a *App) buildTools(ctx context.Context) error {
 	a.Queue = slots.New(runtime.GOMAXPROCS(0), a.Config.HashWaiting, time.Now)
 	a.Metrics.WatchQueue(func() metrics.Queue {
 		q := a.Queue.Stats()
@@ -148,15 +149,17 @@ func (a *App) buildTools() error {
 	if a.Config.Redis == "" {
 		return nil
 	}
-	options, err := rueidis.ParseURL(a.Config.Redis.Reveal())
+	address, err := ratelimit.ParseRedis(a.Config.Redis.Reveal())
 	if err != nil {
-		return errors.New("redis: the address is not of the form redis://HOST:PORT/N")
+		return Problems{{Key: "redis", From: a.Config.from["redis"], Text: err.Error()}}
 	}
-	options.DisableCache = true
-	if a.redis, err = rueidis.NewClient(options); err != nil {
+	a.redis = ratelimit.NewRedis(address)
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	if err := a.redis.Ping(ctx); err != nil {
 		return fmt.Errorf("redis: the server does not answer (start it, or remove the setting to count in memory): %w", err)
 	}
-	a.Limits = &ratelimit.Limiter{Counter: ratelimit.NewRedis(a.redis), Fallback: memory, OnFailure: a.fellBack}
+	a.Limits = &ratelimit.Limiter{Counter: a.redis, Fallback: memory, OnFailure: a.fellBack}
 	return nil
 }
 

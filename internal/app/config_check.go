@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 )
 
@@ -123,9 +124,8 @@ func (k *checker) storage() {
 		k.refuse("db", "this looks like a PostgreSQL keyword string; write it as postgres://user:password@host:5432/name")
 	}
 	if r := k.Redis.Reveal(); r != "" {
-		u, err := url.Parse(r)
-		if err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme) {
-			k.refuse("redis", "this is not the address of a Redis server; write it like redis://host:6379/0 or rediss://user:password@host:6379/0")
+		if _, err := ratelimit.ParseRedis(r); err != nil {
+			k.refuse("redis", "%v; write it like redis://host:6379/0 or rediss://user:password@host:6379/0", err)
 		}
 	}
 	if k.RootKey != "" {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/rueidis"
 
 	"github.com/limenauth/limen/internal/ratelimit"
 )
@@ -19,42 +18,39 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // eachCounter runs a test over every counter: they must not differ.
 func eachCounter(t *testing.T, test func(t *testing.T, c ratelimit.Counter)) {
 	t.Run("memory", func(t *testing.T) { test(t, ratelimit.NewMemory(100_000)) })
-	t.Run("miniredis", func(t *testing.T) { test(t, ratelimit.NewRedis(dial(t, miniredis.RunT(t).Addr()))) })
-	t.Run("redis", func(t *testing.T) { test(t, ratelimit.NewRedis(realRedis(t))) })
+	t.Run("miniredis", func(t *testing.T) { test(t, dial(t, miniredis.RunT(t).Addr())) })
+	t.Run("redis", func(t *testing.T) { test(t, realRedis(t)) })
 }
 
 // realRedis returns the Redis at LIMEN_TEST_REDIS, by default a local one. CI must have
 // it; elsewhere its absence shows as a skipped test.
-func realRedis(t testing.TB) rueidis.Client {
+func realRedis(t testing.TB) *ratelimit.Redis {
 	t.Helper()
 	addr := os.Getenv("LIMEN_TEST_REDIS")
 	if addr == "" {
 		addr = "redis://127.0.0.1:6379"
 	}
-	options, err := rueidis.ParseURL(addr)
-	if err != nil {
-		t.Fatalf("LIMEN_TEST_REDIS: %v", err)
-	}
-	options.DisableCache = true
-	client, err := rueidis.NewClient(options)
-	if err != nil {
+	r := redisAt(t, addr)
+	if err := r.Ping(t.Context()); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("no Redis at %s: %v", addr, err)
 		}
 		t.Skipf("no Redis at %s (set LIMEN_TEST_REDIS): %v", addr, err)
 	}
-	t.Cleanup(client.Close)
-	return client
+	return r
 }
 
-func dial(t *testing.T, addr string) rueidis.Client {
+func dial(t testing.TB, addr string) *ratelimit.Redis { return redisAt(t, "redis://"+addr) }
+
+func redisAt(t testing.TB, url string) *ratelimit.Redis {
 	t.Helper()
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, DisableRetry: true})
+	address, err := ratelimit.ParseRedis(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
-	return client
+	r := ratelimit.NewRedis(address)
+	t.Cleanup(r.Close)
+	return r
 }
 
 var names atomic.Int64

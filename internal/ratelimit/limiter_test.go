@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/redis/rueidis"
 
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/ratelimit"
@@ -70,7 +69,7 @@ func TestLimiterFallsBackAndReturns(t *testing.T) {
 	server := miniredis.RunT(t)
 	var failures []error
 	l := &ratelimit.Limiter{
-		Counter: ratelimit.NewRedis(dial(t, server.Addr())), Fallback: ratelimit.NewMemory(100),
+		Counter: dial(t, server.Addr()), Fallback: ratelimit.NewMemory(100),
 		OnFailure: func(err error) { failures = append(failures, err) },
 	}
 	n := need("sign-in", "ada")
@@ -131,7 +130,7 @@ func TestLimiterFallsBackAndReturns(t *testing.T) {
 // The client may be gone when its success is known; its cost comes back all the same.
 func TestLimiterGivesBackForThoseWhoLeft(t *testing.T) {
 	server := miniredis.RunT(t)
-	l := &ratelimit.Limiter{Counter: ratelimit.NewRedis(dial(t, server.Addr()))}
+	l := &ratelimit.Limiter{Counter: dial(t, server.Addr())}
 	taken, err := l.Take(t.Context(), noon, need("sign-in", "ada"))
 	if err != nil {
 		t.Fatal(err)
@@ -164,14 +163,8 @@ func TestLimiterGivesBackForThoseWhoLeft(t *testing.T) {
 // A Redis that answers nothing delays one request in every pause, by the timeout.
 func TestLimiterDoesNotHangWithRedis(t *testing.T) {
 	line := newLine(t, miniredis.RunT(t).Addr())
-	// Without ForceSingleClient rueidis asks miniredis for its cluster and goes there.
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{line.addr}, DisableCache: true, ForceSingleClient: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
 	l := &ratelimit.Limiter{
-		Counter: ratelimit.NewRedis(client), Fallback: ratelimit.NewMemory(100), Timeout: 50 * time.Millisecond,
+		Counter: dial(t, line.addr), Fallback: ratelimit.NewMemory(100), Timeout: 50 * time.Millisecond,
 	}
 	var failures atomic.Int64
 	l.OnFailure = func(error) { failures.Add(1) }

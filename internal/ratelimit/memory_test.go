@@ -104,5 +104,5 @@ func BenchmarkTake(b *testing.B) {
 
 func eachCounterB(b *testing.B, bench func(b *testing.B, c ratelimit.Counter)) {
 	b.Run("memory", func(b *testing.B) { bench(b, ratelimit.NewMemory(100_000)) })
-	b.Run("redis", func(b *testing.B) { bench(b, ratelimit.NewRedis(realRedis(b))) })
+	b.Run("redis", func(b *testing.B) { bench(b, realRedis(b)) })
 }

@@ -17,6 +17,11 @@
 // trip. The time is always an argument, never the clock of Redis: machines may disagree
 // about it by what NTP leaves, and a debt is never more than Burst whatever a clock did.
 //
+// Redis is spoken to over one connection that all requests share, in the little of its
+// protocol that two scripts need (line.go, resp.go): a client that knows every command of
+// Redis is a third of the whole binary. A node of a cluster that sends us elsewhere is
+// obeyed once. A command whose fate is unknown is not repeated.
+//
 // When Redis fails, a Limiter counts in local memory until it is back. That is closed,
 // not open: each process holds the rule by itself, so n processes together let at most n
 // times as much through while Redis is away.

@@ -2,12 +2,14 @@ package ratelimit
 
 import (
 	"context"
-	_ "embed" // the scripts
+	"crypto/sha1" // the name that Redis gives a script, not a secret
+	_ "embed"     // the scripts
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/redis/rueidis"
 )
 
 var (
@@ -20,16 +22,27 @@ var (
 // redisPrefix begins every key. What stands in braces decides the node of a cluster.
 const redisPrefix = "limen:{limits}:"
 
-// Redis counts in Redis, for all processes that share it.
+// Redis counts in Redis, for all processes that share it. It keeps one connection, over
+// which all requests go one behind the other, and makes another one when that breaks.
 type Redis struct {
-	client         rueidis.Client
-	take, giveBack *rueidis.Lua
+	take, giveBack script
+	line           *line
 }
 
-// NewRedis returns a counter in the Redis behind client. It stores only what may be lost.
-func NewRedis(client rueidis.Client) *Redis {
-	return &Redis{client: client, take: rueidis.NewLuaScript(takeScript), giveBack: rueidis.NewLuaScript(giveBackScript)}
+// NewRedis returns a counter in the Redis at address. It does not connect yet. It stores
+// only what may be lost.
+func NewRedis(address RedisAddress) *Redis {
+	return &Redis{take: newScript(takeScript), giveBack: newScript(giveBackScript), line: newLine(address)}
 }
+
+// Ping reports whether Redis answers.
+func (r *Redis) Ping(ctx context.Context) error {
+	_, err := r.line.do(ctx, "PING")
+	return err
+}
+
+// Close ends the connection. What is counted afterwards fails.
+func (r *Redis) Close() { r.line.close() }
 
 // Take implements Counter with one script, so one round trip. It fails when Redis does,
 // and with ErrRate.
@@ -46,16 +59,23 @@ func (r *Redis) Take(ctx context.Context, now time.Time, needs ...Need) (Decisio
 	for _, c := range cs {
 		args = append(args, decimal(c.interval), decimal(c.limit), decimal(c.cost))
 	}
-	answer, err := r.take.Exec(ctx, r.client, redisKeys(cs), args).AsIntSlice()
+	answer, err := r.take.run(ctx, r.line, redisKeys(cs), args)
 	if err != nil {
 		return Decision{}, fmt.Errorf("take in redis: %w", err)
 	}
-	if len(answer) != 3 || answer[0] < 0 || answer[1] < 0 || answer[1] > int64(len(cs)) {
+	n, ok := answer.([]any)
+	if !ok || len(n) != 3 {
 		return Decision{}, fmt.Errorf("take in redis: answer %v", answer)
 	}
-	v := verdict{wait: answer[0], remaining: int(answer[2])}
-	if v.wait > 0 && answer[1] > 0 {
-		v.refused = cs[answer[1]-1].name
+	wait, ok1 := n[0].(int64)
+	refused, ok2 := n[1].(int64)
+	remaining, ok3 := n[2].(int64)
+	if !ok1 || !ok2 || !ok3 || wait < 0 || refused < 0 || refused > int64(len(cs)) {
+		return Decision{}, fmt.Errorf("take in redis: answer %v", answer)
+	}
+	v := verdict{wait: wait, remaining: int(remaining)}
+	if wait > 0 && refused > 0 {
+		v.refused = cs[refused-1].name
 	}
 	return v.decision(at, cs), nil
 }
@@ -69,7 +89,7 @@ func (r *Redis) GiveBack(ctx context.Context, now time.Time, d Decision) error {
 	for _, c := range d.charges {
 		args = append(args, decimal(c.undrained(d.at, now.UnixMicro())))
 	}
-	if err := r.giveBack.Exec(ctx, r.client, redisKeys(d.charges), args).Error(); err != nil {
+	if _, err := r.giveBack.run(ctx, r.line, redisKeys(d.charges), args); err != nil {
 		return fmt.Errorf("give back in redis: %w", err)
 	}
 	return nil
@@ -84,3 +104,23 @@ func redisKeys(cs []charge) []string {
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// script is a program that Redis keeps under the hash of its text.
+type script struct{ text, hash string }
+
+func newScript(text string) script {
+	sum := sha1.Sum([]byte(text))
+	return script{text: text, hash: hex.EncodeToString(sum[:])}
+}
+
+// run calls the script by its hash and, where Redis does not know it yet, by its text.
+func (s script) run(ctx context.Context, l *line, keys, args []string) (any, error) {
+	command := append([]string{"EVALSHA", s.hash, strconv.Itoa(len(keys))}, keys...)
+	command = append(command, args...)
+	answer, err := l.do(ctx, command...)
+	if said, ok := errors.AsType[redisError](err); ok && strings.HasPrefix(string(said), "NOSCRIPT") {
+		command[0], command[1] = "EVAL", s.text
+		return l.do(ctx, command...)
+	}
+	return answer, err
+}

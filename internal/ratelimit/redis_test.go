@@ -13,7 +13,7 @@ import (
 // A take of several keys is one command, so one round trip, and so is giving them back.
 func TestRedisTakesInOneRoundTrip(t *testing.T) {
 	server := miniredis.RunT(t)
-	c := ratelimit.NewRedis(dial(t, server.Addr()))
+	c := dial(t, server.Addr())
 	needs := []ratelimit.Need{need("a", "1"), need("b", "2"), need("c", "3")}
 	giveBack(t, c, noon, take(t, c, noon, needs...)) // the scripts are loaded now
 	before := server.CommandCount()
@@ -31,7 +31,7 @@ func TestRedisTakesInOneRoundTrip(t *testing.T) {
 // Redis cleans up after the debt is paid, never before, and holds no key in the clear.
 func TestRedisKeys(t *testing.T) {
 	server := miniredis.RunT(t)
-	c := ratelimit.NewRedis(dial(t, server.Addr()))
+	c := dial(t, server.Addr())
 	first := take(t, c, noon, need("sign-in", "ada@example.com"))
 	take(t, c, noon, need("sign-in", "ada@example.com"))
 	for range 2 {
@@ -66,7 +66,7 @@ func TestRedisClockPlaysNoPart(t *testing.T) {
 
 func TestRedisFails(t *testing.T) {
 	server := miniredis.RunT(t)
-	c := ratelimit.NewRedis(dial(t, server.Addr()))
+	c := dial(t, server.Addr())
 	d := take(t, c, noon, need("sign-in", "ada"))
 	server.Close()
 	if d, err := c.Take(t.Context(), noon, need("sign-in", "ada")); err == nil || d.Allowed {

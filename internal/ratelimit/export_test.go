@@ -1,0 +1,7 @@
+package ratelimit
+
+// What the tests of the protocol reach for.
+var (
+	ReadAnswer    = readAnswer
+	AppendCommand = appendCommand
+)
