@@ -148,7 +148,7 @@ func (a *Auth) fits(ctx context.Context, hash, password string) (ok bool, err er
 func (a *Auth) terms(b session.Browser, now time.Time) signin.Terms {
 	t := signin.Terms{ID: session.ID(secret.ID("ses", now)), Lifetimes: a.Rules.Lifetimes, Now: now}
 	device := b.Device
-	if device == "" {
+	if !session.CurrentDeviceSecret(a.Keys.Devices, device.Reveal()) {
 		device = session.NewDeviceSecret(a.Keys.Devices)
 		t.NewDevice = device
 	}

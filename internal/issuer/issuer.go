@@ -21,7 +21,9 @@ package issuer
 
 import (
 	"context"
+	"crypto/hmac"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -183,6 +185,10 @@ func (i *Issuer) refreshByRule(ctx context.Context, id session.ID, p session.Pre
 			return nil
 		}
 		verdict = session.Refresh(row, p, i.Terms.Policy, i.Terms.Lifetimes, who.Epoch, tx.Now)
+		if slices.ContainsFunc(p.DeviceHashes, func(h []byte) bool { return hmac.Equal(h, row.DeviceHash) }) {
+			// From now on under the current key, so that an older one can leave the ring.
+			verdict.Next.DeviceHash = p.DeviceHashes[0]
+		}
 		refusal = refusalOf(verdict)
 		return i.carryOut(ctx, tx, verdict, b)
 	})

@@ -18,7 +18,8 @@ type Browser struct {
 	Asked Delivery
 	// Client is the application that asks; "" means the default one.
 	Client string
-	// Device is the device secret that was presented; "" if none was, or none of ours.
+	// Device is the device secret that was presented, "" if none was. Only its form has
+	// been checked.
 	Device secret.Text
 	// Attempt is the value of the attempt cookie; "" if there is none.
 	Attempt secret.Text

@@ -9,7 +9,7 @@ import (
 type Presented struct {
 	Generation int64
 	// DeviceHashes are the keyed hashes of the presented device secret under each key of
-	// the ring; nil when none was presented.
+	// the ring, the current one first; nil when none was presented.
 	DeviceHashes [][]byte
 }
 

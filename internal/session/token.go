@@ -84,6 +84,13 @@ func OpenDeviceSecret(h *secret.Hasher, s string) bool {
 	return ours
 }
 
+// CurrentDeviceSecret reports whether s was made by NewDeviceSecret under the current key.
+// A sign-in replaces any other, so that no new session depends on a key that will leave.
+func CurrentDeviceSecret(h *secret.Hasher, s string) bool {
+	raw, ok := open(s, devicePrefix, deviceSize)
+	return ok && hmac.Equal(deviceTag(h.Sum(raw[:deviceRandom])), raw[deviceRandom:])
+}
+
 func deviceTag(sum []byte) []byte { return sum[:deviceSize-deviceRandom] }
 
 // open decodes prefix and exactly size bytes, in the one spelling that encoding gives.
