@@ -2,14 +2,11 @@ package ratelimit
 
 import (
 	"context"
-	"crypto/sha1" // the name that Redis gives a script, not a secret
-	_ "embed"     // the scripts
-	"encoding/hex"
-	"errors"
+	_ "embed" // the scripts
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/gomodule/redigo/redis"
 )
 
 var (
@@ -22,27 +19,44 @@ var (
 // redisPrefix begins every key. What stands in braces decides the node of a cluster.
 const redisPrefix = "limen:{limits}:"
 
-// Redis counts in Redis, for all processes that share it. It keeps one connection, over
-// which all requests go one behind the other, and makes another one when that breaks.
+// Redis counts in Redis, for all processes that share it.
 type Redis struct {
-	take, giveBack script
-	line           *line
+	pool *redis.Pool
+	// The scripts are called by their hash and, where Redis does not know them yet, by
+	// their text. How many keys they take is told with each call.
+	take, giveBack *redis.Script
 }
 
 // NewRedis returns a counter in the Redis at address. It does not connect yet. It stores
 // only what may be lost.
 func NewRedis(address RedisAddress) *Redis {
-	return &Redis{take: newScript(takeScript), giveBack: newScript(giveBackScript), line: newLine(address)}
+	return &Redis{pool: address.pool(), take: redis.NewScript(-1, takeScript), giveBack: redis.NewScript(-1, giveBackScript)}
 }
 
 // Ping reports whether Redis answers.
 func (r *Redis) Ping(ctx context.Context) error {
-	_, err := r.line.do(ctx, "PING")
+	conn, err := r.pool.GetContext(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_, err = redis.DoContext(conn, ctx, "PING")
 	return err
 }
 
-// Close ends the connection. What is counted afterwards fails.
-func (r *Redis) Close() { r.line.close() }
+// Close ends the connections. What is counted afterwards fails.
+func (r *Redis) Close() { _ = r.pool.Close() }
+
+// run calls a script with its keys and arguments.
+func (r *Redis) run(ctx context.Context, script *redis.Script, keys []string, args []int64) (any, error) {
+	conn, err := r.pool.GetContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	all := redis.Args{len(keys)}.AddFlat(keys).AddFlat(args)
+	return script.DoContext(ctx, conn, all...)
+}
 
 // Take implements Counter with one script, so one round trip. It fails when Redis does,
 // and with ErrRate.
@@ -55,11 +69,11 @@ func (r *Redis) Take(ctx context.Context, now time.Time, needs ...Need) (Decisio
 	if len(cs) == 0 {
 		return newVerdict().decision(at, cs), nil
 	}
-	args := []string{decimal(at)}
+	args := []int64{at}
 	for _, c := range cs {
-		args = append(args, decimal(c.interval), decimal(c.limit), decimal(c.cost))
+		args = append(args, c.interval, c.limit, c.cost)
 	}
-	answer, err := r.take.run(ctx, r.line, redisKeys(cs), args)
+	answer, err := r.run(ctx, r.take, redisKeys(cs), args)
 	if err != nil {
 		return Decision{}, fmt.Errorf("take in redis: %w", err)
 	}
@@ -85,11 +99,11 @@ func (r *Redis) GiveBack(ctx context.Context, now time.Time, d Decision) error {
 	if len(d.charges) == 0 {
 		return nil
 	}
-	args := []string{decimal(now.UnixMicro())}
+	args := []int64{now.UnixMicro()}
 	for _, c := range d.charges {
-		args = append(args, decimal(c.undrained(d.at, now.UnixMicro())))
+		args = append(args, c.undrained(d.at, now.UnixMicro()))
 	}
-	if _, err := r.giveBack.run(ctx, r.line, redisKeys(d.charges), args); err != nil {
+	if _, err := r.run(ctx, r.giveBack, redisKeys(d.charges), args); err != nil {
 		return fmt.Errorf("give back in redis: %w", err)
 	}
 	return nil
@@ -101,26 +115,4 @@ func redisKeys(cs []charge) []string {
 		keys[i] = redisPrefix + c.name + ":" + c.key.String()
 	}
 	return keys
-}
-
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }
-
-// script is a program that Redis keeps under the hash of its text.
-type script struct{ text, hash string }
-
-func newScript(text string) script {
-	sum := sha1.Sum([]byte(text))
-	return script{text: text, hash: hex.EncodeToString(sum[:])}
-}
-
-// run calls the script by its hash and, where Redis does not know it yet, by its text.
-func (s script) run(ctx context.Context, l *line, keys, args []string) (any, error) {
-	command := append([]string{"EVALSHA", s.hash, strconv.Itoa(len(keys))}, keys...)
-	command = append(command, args...)
-	answer, err := l.do(ctx, command...)
-	if said, ok := errors.AsType[redisError](err); ok && strings.HasPrefix(string(said), "NOSCRIPT") {
-		command[0], command[1] = "EVAL", s.text
-		return l.do(ctx, command...)
-	}
-	return answer, err
 }
