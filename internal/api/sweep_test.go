@@ -67,4 +67,3 @@ func mustEvents(t *testing.T, s *app.Server, email string) []string {
 	}
 	return types
 }
-
