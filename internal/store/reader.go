@@ -94,6 +94,10 @@ func (d direct) exec(ctx context.Context, q string, args []any) (int64, error) {
 
 // prepared translates each statement for SQLite and prepares it once per connection:
 // parsing costs more than running.
+//
+// A caller who has left is not served any more, but a statement that has begun is not
+// interrupted: it takes microseconds, and to watch for the end of a context takes two
+// goroutines and longer than the statement itself.
 type prepared struct {
 	on source
 
@@ -140,6 +144,10 @@ func (p *prepared) close() error {
 }
 
 func (p *prepared) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx)
 	st, err := p.stmt(ctx, q)
 	if err != nil {
 		return nil, err
