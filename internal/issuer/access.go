@@ -49,10 +49,13 @@ type Claims struct {
 	Roles         []string   `json:"roles"`
 }
 
+// sign makes an access token. It was issued when the session's newest answer was decided,
+// not when it is signed: so no token is younger than a revocation that came in between,
+// for a revocation is never older than the rotations it ends.
 func (i *Issuer) sign(who account.Account, s session.Session, now, expires time.Time) (secret.Text, error) {
 	c := Claims{
 		Issuer: i.Terms.Issuer, Audience: i.Terms.Audience, Client: s.Client, Subject: who.ID, Session: s.ID,
-		IssuedAt: now.Unix(), Expires: expires.Unix(), ID: secret.Token(12).Reveal(), AuthTime: s.AuthenticatedAt.Unix(),
+		IssuedAt: s.RotatedAt.Unix(), Expires: expires.Unix(), ID: secret.Token(12).Reveal(), AuthTime: s.AuthenticatedAt.Unix(),
 		ACR: fmt.Sprintf("aal%d", s.AAL), AMR: signin.AMRs(s.Methods), Roles: who.Roles[:min(len(who.Roles), maxRoles)],
 	}
 	if who.Email != "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/session"
 )
 
 const accountColumns = `a.id, a.username, a.first_name, a.last_name, a.picture, a.locale, a.roles,
@@ -46,6 +47,7 @@ const (
 	sqlEmailInsert = `INSERT INTO email (id, account_id, address, address_key, is_primary, verified_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (address_key) WHERE verified_at IS NOT NULL DO NOTHING RETURNING id`
+	sqlEmailKeys  = `SELECT address_key FROM email WHERE account_id = $1`
 	sqlEmailOwner = `SELECT account_id, address FROM email WHERE address_key = $1 AND verified_at IS NOT NULL`
 )
 
@@ -215,13 +217,27 @@ func (tx *Tx) SetBan(ctx context.Context, id account.ID, since time.Time) error 
 	return err
 }
 
-// DeleteAccount forgets the person with their addresses, sessions and handovers, and
-// publishes that every token issued so far is dead.
+// DeleteAccount forgets the person with their addresses, sessions, handovers and open
+// steps, and publishes that every token issued so far is dead.
 func (tx *Tx) DeleteAccount(ctx context.Context, id account.ID, until time.Time) error {
-	if _, err := tx.exec(sqlAccountDelete, string(id)); err != nil {
+	if err := tx.endEvery(ctx, id, session.EndedByDeletion, until); err != nil {
 		return err
 	}
-	return tx.revoke(ctx, Revocation{Kind: RevokeUser, Account: id, Reason: "deleted", Until: until})
+	rows, err := tx.query(ctx, sqlEmailKeys, string(id))
+	if err != nil {
+		return err
+	}
+	keys, err := collect(rows, func(scan func(...any) error) (key string, err error) { return key, scan(&key) })
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if _, err := tx.exec(sqlAttemptForget, key, string(id)); err != nil {
+			return err
+		}
+	}
+	_, err = tx.exec(sqlAccountDelete, string(id))
+	return err
 }
 
 func object(raw json.RawMessage) string {

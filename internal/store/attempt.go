@@ -19,15 +19,17 @@ const (
 		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
 	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
 	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
-	// Newest first; those of a known device are never displaced.
+	// Newest first. The steps of a session are no rivals of what strangers begin.
 	sqlAttemptsLive = `SELECT id, known_device FROM attempt
-		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC`
+		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 AND session_id IS NULL ORDER BY id DESC`
 	sqlAttemptCode = `UPDATE attempt SET code_hash = $1, code_sent_at = $2, code_expires_at = $3, expires_at = $3, tries = 0, sends = sends + 1
 		WHERE id = $4`
 	sqlAttemptTries = `UPDATE attempt SET tries = $1 WHERE id = $2`
-	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL
+	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
 		WHERE id = $3 AND ended_at IS NULL RETURNING id`
-	sqlAttemptPrune = `DELETE FROM attempt WHERE id IN (SELECT p.id FROM attempt p WHERE p.expires_at < $1 LIMIT $2)`
+	// The steps that a person began, found by an address of theirs.
+	sqlAttemptForget = `DELETE FROM attempt WHERE address_key = $1 AND ended_at IS NULL AND account_id = $2`
+	sqlAttemptPrune  = `DELETE FROM attempt WHERE id IN (SELECT p.id FROM attempt p WHERE p.expires_at < $1 LIMIT $2)`
 
 	sqlBudgetByHash = `SELECT hour_started_at, in_hour, in_row FROM code_budget WHERE address_hash = $1`
 	sqlBudgetLock   = sqlBudgetByHash + ` FOR UPDATE`
@@ -35,6 +37,7 @@ const (
 		VALUES ($1, $2, 0, 0, $2) ON CONFLICT (address_hash) DO NOTHING`
 	sqlBudgetWrite = `UPDATE code_budget SET hour_started_at = $1, in_hour = $2, in_row = $3, updated_at = $4
 		WHERE address_hash = $5`
+	sqlBudgetRun   = `UPDATE code_budget SET in_row = 0 WHERE address_hash = $1 AND in_row > 0`
 	sqlBudgetPrune = `DELETE FROM code_budget WHERE address_hash IN
 		(SELECT p.address_hash FROM code_budget p WHERE p.updated_at < $1 LIMIT $2)`
 )
@@ -82,7 +85,8 @@ type Rival struct {
 	KnownDevice bool
 }
 
-// LiveAttempts lists the live attempts for an address, newest first.
+// LiveAttempts lists the live attempts for an address, newest first, but for those that
+// belong to a session.
 func (tx *Tx) LiveAttempts(ctx context.Context, addressKey string) ([]Rival, error) {
 	rows, err := tx.query(ctx, sqlAttemptsLive, addressKey, when(tx.Now))
 	if err != nil {
@@ -103,8 +107,8 @@ func (tx *Tx) CountTry(ctx context.Context, id signin.AttemptID, tries int) erro
 	return err
 }
 
-// EndAttempt ends an attempt once and forgets its candidate and code. It reports false
-// when the attempt has ended before.
+// EndAttempt ends an attempt once and forgets its address, candidate and code. It reports
+// false when the attempt has ended before.
 func (tx *Tx) EndAttempt(ctx context.Context, id signin.AttemptID, outcome string) (bool, error) {
 	_, ended, err := tx.id(ctx, sqlAttemptEnd, when(tx.Now), outcome, string(id))
 	return ended, err
@@ -116,7 +120,9 @@ func (tx *Tx) PruneAttempts(ctx context.Context, before time.Time, limit int) (i
 }
 
 // LockBudget reads the code budget of an address and holds its row, which it makes if
-// there is none: known and unknown addresses cost the same.
+// there is none: known and unknown addresses cost the same. The row is also the lock of
+// everything that is begun for the address; it comes after the account's lock and before
+// an attempt's.
 func (tx *Tx) LockBudget(ctx context.Context, addressHash string) (factor.Budget, error) {
 	if _, err := tx.exec(sqlBudgetOpen, addressHash, when(tx.Now)); err != nil {
 		return factor.Budget{}, err
@@ -129,6 +135,12 @@ func (tx *Tx) LockBudget(ctx context.Context, addressHash string) (factor.Budget
 // SetBudget writes the code budget of an address.
 func (tx *Tx) SetBudget(ctx context.Context, addressHash string, b factor.Budget) error {
 	_, err := tx.exec(sqlBudgetWrite, when(b.HourStartedAt), b.InHour, b.InRow, when(tx.Now), addressHash)
+	return err
+}
+
+// EndRun ends the run of wrong codes for an address.
+func (tx *Tx) EndRun(ctx context.Context, addressHash string) error {
+	_, err := tx.exec(sqlBudgetRun, addressHash)
 	return err
 }
 

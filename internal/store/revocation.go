@@ -35,10 +35,13 @@ type Revocation struct {
 	Reason  string
 }
 
-// revoke publishes a revocation in the deed's transaction. It fills the id and the time.
-// Only the statements that end something call it, so nothing ends unpublished.
+// revoke publishes a revocation in the deed's transaction. It fills the id, and the time
+// unless one is given. Only the statements that end something call it, so nothing ends
+// unpublished.
 func (tx *Tx) revoke(ctx context.Context, r Revocation) error {
-	r.ID, r.At = secret.ID("rev", tx.Now), tx.Now
+	if r.ID = secret.ID("rev", tx.Now); r.At.IsZero() {
+		r.At = tx.Now
+	}
 	_, err := tx.exec(sqlRevocationInsert, r.ID, r.Kind, string(r.Account), null(string(r.Session)), when(r.At), when(r.Until), r.Reason)
 	return err
 }

@@ -34,7 +34,7 @@ const (
 		idle_expires_at = CASE WHEN CAST($2 AS BIGINT) < expires_at THEN CAST($2 AS BIGINT) ELSE expires_at END,
 		bound = CASE WHEN device_hash = $3 THEN TRUE ELSE bound END, ip = $4
 		WHERE id = $5 AND generation = $6 AND delivery IN ($7, $8) AND ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1
-		AND (NOT bound OR device_hash = $3)
+		AND (device_hash = $3 OR (NOT bound AND $3 IS NULL))
 		AND epoch = (SELECT a.epoch FROM account a WHERE a.id = session.account_id AND a.banned_at IS NULL)
 		RETURNING ` + sessionColumns + `,
 		(SELECT a.roles FROM account a WHERE a.id = session.account_id),
@@ -48,8 +48,11 @@ const (
 	sqlSessionEnd       = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE id = $3 AND account_id = $4 AND ended_at IS NULL`
 	sqlSessionEndOthers = `UPDATE session SET ended_at = $1, end_reason = $2
 		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id`
-	sqlSessionEndAll = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE account_id = $3 AND ended_at IS NULL`
-	sqlSessionPrune  = `DELETE FROM session WHERE id IN (SELECT p.id FROM session p WHERE p.expires_at < $1 LIMIT $2)`
+	sqlSessionEndAll = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE account_id = $3 AND ended_at IS NULL RETURNING rotated_at`
+	// Only the newest sessions are asked, so that somebody with very many costs no more.
+	sqlSessionDevice = `SELECT r.id FROM (SELECT s.id, s.device_hash FROM session s WHERE s.account_id = $1 ORDER BY s.id DESC LIMIT 200) AS r
+		WHERE r.device_hash = $2 LIMIT 1`
+	sqlSessionPrune = `DELETE FROM session WHERE id IN (SELECT p.id FROM session p WHERE p.expires_at < $1 LIMIT $2)`
 
 	// sqlSessionView is read for every signed-in request, so it names what these need and
 	// no more: each column costs as much as a step down an index.
@@ -136,6 +139,12 @@ func (r reader) SessionsOf(ctx context.Context, id account.ID, limit int) ([]ses
 		return nil, err
 	}
 	return collect(rows, scanSession)
+}
+
+// DeviceUsed reports whether a person has signed in with a device lately.
+func (r reader) DeviceUsed(ctx context.Context, owner account.ID, deviceHash []byte) (bool, error) {
+	_, used, err := r.id(ctx, sqlSessionDevice, string(owner), deviceHash)
+	return used, err
 }
 
 // LockSession reads a session and holds its row until the transaction ends.
@@ -249,10 +258,28 @@ func (tx *Tx) EndAllSessions(ctx context.Context, owner account.ID, reason strin
 	if _, err := tx.exec(sqlAccountEpoch, string(owner)); err != nil {
 		return err
 	}
-	if _, err := tx.exec(sqlSessionEndAll, when(tx.Now), reason, string(owner)); err != nil {
+	return tx.endEvery(ctx, owner, reason, until)
+}
+
+// endEvery ends the sessions of a person and publishes it with an instant that no token
+// of theirs is younger than: a refresh that committed while this transaction waited for
+// it may be later than the transaction's own.
+func (tx *Tx) endEvery(ctx context.Context, owner account.ID, reason string, until time.Time) error {
+	rows, err := tx.query(ctx, sqlSessionEndAll, when(tx.Now), reason, string(owner))
+	if err != nil {
 		return err
 	}
-	return tx.revoke(ctx, Revocation{Kind: RevokeUser, Account: owner, Reason: reason, Until: until})
+	issued, err := collect(rows, func(scan func(...any) error) (t time.Time, err error) { return t, scan(stamp(&t)) })
+	if err != nil {
+		return err
+	}
+	at := tx.Now
+	for _, t := range issued {
+		if t.After(at) {
+			at = t
+		}
+	}
+	return tx.revoke(ctx, Revocation{Kind: RevokeUser, Account: owner, At: at, Reason: reason, Until: until})
 }
 
 // PruneSessions deletes up to limit sessions whose absolute life ended before then.
