@@ -125,9 +125,6 @@ func (a *API) beginReauthentication(c *web.Call, in beginReauthentication) (reau
 		}
 		out.Factors = append(out.Factors, factor)
 	}
-	if c.Actor.Session.Delivery == session.Token {
-		return out, nil
-	}
 	return out, c.KeepAttempt(challenge.Owed.Browser, challenge.Owed.ExpiresIn)
 }
 

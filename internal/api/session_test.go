@@ -50,6 +50,7 @@ func TestSignInIsUniform(t *testing.T) {
 func TestTwoDevices(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
 		phone := signedIn(t, s, "two@example.com", "")
+		s.Clock.Advance(time.Second) // the list is in the order of birth
 		laptop := s.Client(t, "cookie")
 		laptop.SignIn("two@example.com")
 		list := sessions(t, laptop)

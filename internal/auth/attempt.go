@@ -15,20 +15,20 @@ import (
 )
 
 // newAttempt begins an attempt at a browser. It returns the row, the value that the
-// client will present and the value of the attempt cookie.
-func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Browser) (signin.Attempt, secret.Text, secret.Text) {
+// client will present and, where a browser keeps it, the value of the attempt cookie.
+func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Browser) (try signin.Attempt, value, cookie secret.Text) {
 	id, value := signin.NewAttemptValue(now)
-	cookie := b.Attempt
-	if cookie == "" {
-		cookie = secret.Token(32)
-	}
-	try := signin.Attempt{
-		ID: id, SecretHash: a.Keys.Attempts.Sum([]byte(value)), Purpose: purpose, KnownDevice: b.Device != "",
+	try = signin.Attempt{
+		ID: id, SecretHash: a.Keys.Attempts.Sum([]byte(value)), Purpose: purpose,
 		Delivery: b.Delivery, Locale: a.Rules.DefaultLocale, CreatedAt: now, ExpiresAt: now.Add(a.Rules.CodeLife),
 	}
-	if b.Delivery != session.Token {
-		try.BrowserHash = a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
+	if b.Delivery == session.Token {
+		return try, value, ""
 	}
+	if cookie = b.Attempt; cookie == "" { // several tabs share one
+		cookie = secret.Token(32)
+	}
+	try.BrowserHash = a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
 	return try, value, cookie
 }
 
@@ -40,7 +40,8 @@ func (a *Auth) owe(try signin.Attempt, value, cookie secret.Text, now time.Time)
 }
 
 // displace makes room for one more attempt for an address: beyond the limit the newest
-// unproven one yields, never one from a known device.
+// unproven one yields, never one from a device that the address's owner has signed in
+// with. The caller holds the address's lock, so a race cannot make room for more.
 func (a *Auth) displace(ctx context.Context, tx *store.Tx, addressKey string, b session.Browser) error {
 	rivals, err := tx.LiveAttempts(ctx, addressKey)
 	if err != nil {
@@ -76,25 +77,43 @@ func (a *Auth) holds(try signin.Attempt, value secret.Text, b session.Browser) b
 	return try.BrowserHash == nil || a.Keys.Attempts.Fits(try.BrowserHash, []byte("cookie"), []byte(b.Attempt))
 }
 
-// lockAttempt loads an attempt for change: the account's row first, then its own. Found
-// is false unless the caller holds it and it lives.
-func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text, b session.Browser) (try signin.Attempt, who account.Account, found bool, err error) {
+// opened is an attempt that is locked for change, with what else its deed holds: always
+// in this order, so that no two deeds wait for each other.
+type opened struct {
+	who     account.Account
+	session session.Session
+	budget  factor.Budget // also the lock of the address
+	signin.Attempt
+}
+
+// lockAttempt opens an attempt for change. Found is false unless the caller holds it and
+// it lives, and with it the session that it is to prove afresh.
+func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text, b session.Browser) (o opened, found bool, err error) {
 	id, ok := signin.ParseAttemptValue(value.Reveal())
 	if !ok {
-		return try, who, false, nil
+		return o, false, nil
 	}
-	try, found, err = tx.AttemptByID(ctx, id)
+	try, found, err := tx.AttemptByID(ctx, id)
 	if err != nil || !found || !a.holds(try, value, b) {
-		return try, who, false, err
+		return o, false, err
 	}
 	if try.Account != "" {
-		who, found, err = tx.LockAccount(ctx, try.Account)
-		if err != nil || !found {
-			return try, who, false, err
+		if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found || o.who.Banned() {
+			return o, false, err
 		}
 	}
-	try, found, err = tx.LockAttempt(ctx, id)
-	return try, who, found && try.Live(tx.Now), err
+	if try.Session != "" {
+		if o.session, found, err = tx.LockSession(ctx, try.Session); err != nil || !found || !o.session.Live(tx.Now, o.who.Epoch) {
+			return o, false, err
+		}
+	}
+	if try.Address.Key != "" {
+		if o.budget, err = tx.LockBudget(ctx, a.addressHash(try.Address.Key)); err != nil {
+			return o, false, err
+		}
+	}
+	o.Attempt, found, err = tx.LockAttempt(ctx, id)
+	return o, found && o.Live(tx.Now), err
 }
 
 // held reads an attempt, over or not, for whoever holds it.
@@ -148,43 +167,55 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 	if err != nil {
 		return Verification{}, err
 	}
-	now := a.Now()
-	if err := a.mayResend(held, now); err != nil {
+	if err := a.mayResend(held, a.Now()); err != nil {
 		return Verification{}, err
 	}
-	if err := a.letter(ctx, now, held.Address.Key); err != nil {
+	cost, err := a.letterOf(ctx, held, b)
+	if err != nil {
 		return Verification{}, err
 	}
 	var owed Verification
 	var refusal error
 	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
-		try, who, found, err := a.lockAttempt(ctx, tx, value, b)
+		try, found, err := a.lockAttempt(ctx, tx, value, b)
 		if err != nil {
 			return err
 		}
 		if refusal = signin.ErrAttemptExpired; !found {
 			return nil
 		}
-		if refusal = a.mayResend(try, tx.Now); refusal != nil {
+		if refusal = a.mayResend(try.Attempt, tx.Now); refusal != nil {
 			return nil
 		}
-		_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
-		if err != nil {
-			return err
-		}
-		code := a.newCode(&try, tx.Now)
-		if err := tx.SetCode(ctx, try.ID, try.CodeHash, try.CodeExpires); err != nil {
-			return err
-		}
-		e := event(audit.CodeSent, who.ID, b)
-		e.Attempt = string(try.ID)
-		if err := tx.Record(ctx, e); err != nil {
-			return err
-		}
-		owed = *a.owe(try, value, b.Attempt, tx.Now)
-		return a.Post.Enqueue(ctx, tx, letterFor(try, code, who.ID, stored))
+		owed, err = a.sendAgain(ctx, tx, try, value, b)
+		return err
 	})
-	return owed, orRefusal(err, refusal)
+	if err = orRefusal(err, refusal); err != nil {
+		cost.GiveBack(ctx, a.Now()) // no letter has left
+	}
+	return owed, err
+}
+
+func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value secret.Text, b session.Browser) (Verification, error) {
+	_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
+	if err != nil {
+		return Verification{}, err
+	}
+	code := a.newCode(&try.Attempt, tx.Now)
+	if err := tx.SetCode(ctx, try.ID, try.CodeHash, try.CodeExpires); err != nil {
+		return Verification{}, err
+	}
+	e := event(audit.CodeSent, try.who.ID, b)
+	e.Attempt = string(try.ID)
+	if err := tx.Record(ctx, e); err != nil {
+		return Verification{}, err
+	}
+	owed := *a.owe(try.Attempt, value, b.Attempt, tx.Now)
+	letter := letterFor(try.Attempt, code, try.who.ID, stored)
+	if letter.To == "" { // the owner whom a decoy would have told is gone
+		return owed, nil
+	}
+	return owed, a.Post.Enqueue(ctx, tx, letter)
 }
 
 func (a *Auth) mayResend(try signin.Attempt, now time.Time) error {
@@ -202,30 +233,27 @@ func (a *Auth) mayResend(try signin.Attempt, now time.Time) error {
 
 // judgeCode spends one try of the attempt on a code and records it. The refusal is a
 // value: counters and evidence are to be committed with it.
-func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try signin.Attempt, code string, b session.Browser) (refusal, err error) {
-	hash := a.addressHash(try.Address.Key)
-	budget, err := tx.LockBudget(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
+func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try opened, code string, b session.Browser) (refusal, err error) {
 	if try.Tries >= factor.CodeTries { // its five wrong codes are on record
 		return signin.ErrTooManyAttempts.After(try.ResendIn(tx.Now, a.Rules.ResendAfter)), nil
 	}
-	if !budget.Open(tx.Now) {
-		return signin.ErrTooManyAttempts.After(time.Hour), tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try, b))
+	if !try.budget.Open(tx.Now) {
+		refusal = signin.ErrTooManyAttempts.After(try.budget.ClosedFor(tx.Now))
+		return refusal, tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try.Attempt, b))
 	}
+	hash := a.addressHash(try.Address.Key)
 	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits(code)), []byte(try.ID), []byte(try.Purpose))
 	verdict := try.Challenge().Judge(fits, tx.Now)
 	if verdict.OK {
-		return nil, tx.SetBudget(ctx, hash, budget.Right())
+		return nil, tx.SetBudget(ctx, hash, try.budget.Right())
 	}
 	if err := tx.CountTry(ctx, try.ID, verdict.Next.Tries); err != nil {
 		return nil, err
 	}
-	if err := tx.SetBudget(ctx, hash, budget.Wrong(tx.Now)); err != nil {
+	if err := tx.SetBudget(ctx, hash, try.budget.Wrong(tx.Now)); err != nil {
 		return nil, err
 	}
-	return signin.ErrCodeIncorrect.Left(verdict.TriesLeft), tx.Record(ctx, wrongCode(audit.CodeWrong, try, b))
+	return signin.ErrCodeIncorrect.Left(verdict.TriesLeft), tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
 }
 
 func wrongCode(t audit.Type, try signin.Attempt, b session.Browser) audit.Event {

@@ -36,20 +36,20 @@ func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
-		try, _, found, err := a.lockAttempt(ctx, tx, value, b)
+		try, found, err := a.lockAttempt(ctx, tx, value, b)
 		if err != nil || !found || try.Purpose != signin.SignUp {
 			return err
 		}
-		if refusal = keeps(try.Delivery, b); refusal != nil {
+		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {
 			return nil
 		}
 		if refusal, err = a.judgeCode(ctx, tx, try, code, b); err != nil || refusal != nil {
 			return err
 		}
-		granted, err = complete(ctx, tx, try, b.As(try.Delivery))
+		granted, err = complete(ctx, tx, try.Attempt, b.As(try.Delivery))
 		outcome := signin.OutcomeComplete
 		if errors.Is(err, signin.ErrCodeIncorrect) {
-			refusal, outcome, err = err, signin.OutcomeRefused, tx.Record(ctx, wrongCode(audit.CodeWrong, try, b))
+			refusal, outcome, err = err, signin.OutcomeRefused, tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
 		}
 		if err != nil {
 			return err
@@ -60,10 +60,13 @@ func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b
 	return granted, orRefusal(err, refusal)
 }
 
-// keeps refuses a client that names another delivery than the one it began with; nothing
-// is spent by that.
-func keeps(began session.Delivery, b session.Browser) error {
-	if b.Asked != "" && b.Asked != began {
+// mayComplete refuses a sign-up that was begun before new accounts were closed, and a
+// client that names another delivery than the one it began with. Nothing is spent by that.
+func (a *Auth) mayComplete(try signin.Attempt, b session.Browser) error {
+	if a.Rules.Closed {
+		return signin.ErrSignUpClosed
+	}
+	if b.Asked != "" && b.Asked != try.Delivery {
 		return fault.Invalidate("Limen-Delivery", "different")
 	}
 	return nil

@@ -17,15 +17,12 @@ import (
 // person, a wrong password, no password, a ban and an address that was never proven; or
 // with rate_limited or unavailable.
 func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, b session.Browser) (Outcome, error) {
-	who, found, err := a.Store.AccountByIdentifier(ctx, account.ParseIdentifier(identifier))
+	name := account.ParseIdentifier(identifier)
+	who, _, err := a.Store.AccountByIdentifier(ctx, name)
 	if err != nil {
 		return Outcome{}, err
 	}
-	target := string(who.ID)
-	if !found {
-		target = account.ParseIdentifier(identifier).Key
-	}
-	cost, err := a.guess(ctx, a.Now(), target, b)
+	cost, err := a.guess(ctx, a.Now(), who.ID, name.Key, b)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -35,7 +32,7 @@ func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, 
 		return Outcome{}, err
 	}
 	rehashed := ""
-	if ok && !a.Hashing.Current(who.PasswordHash) {
+	if ok && !who.Banned() && !a.Hashing.Current(who.PasswordHash) {
 		if rehashed, err = a.hash(ctx, password); err != nil {
 			return Outcome{}, err
 		}
@@ -65,6 +62,9 @@ func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, 
 		if granted, refusal = signin.Next(state, a.terms(b, tx.Now)); refusal != nil {
 			return tx.Record(ctx, refused(audit.SignInFailed, now.ID, b, fault.Of(refusal).Code))
 		}
+		if err := a.proven(ctx, tx, now); err != nil {
+			return err
+		}
 		if rehashed != "" {
 			if err := tx.Rehash(ctx, who.ID, rehashed, who.CredentialVersion); err != nil {
 				return err
@@ -76,6 +76,18 @@ func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, 
 		return a.begin(ctx, tx, granted, b, "")
 	})
 	return granted, orRefusal(err, refusal)
+}
+
+// proven ends the run of wrong codes against a person's address: its owner is here.
+func (a *Auth) proven(ctx context.Context, tx *store.Tx, who account.Account) error {
+	if who.Email == "" || !who.EmailVerified {
+		return nil
+	}
+	address, err := account.ParseAddress(who.Email)
+	if err != nil {
+		return err
+	}
+	return tx.EndRun(ctx, a.addressHash(address.Key))
 }
 
 // PasswordChange is what a person sends to change their password.
@@ -147,7 +159,7 @@ func (a *Auth) proveCurrent(ctx context.Context, actor Actor, password string, b
 	if password == "" {
 		return fault.Invalidate("current_password", "required")
 	}
-	cost, err := a.guess(ctx, a.Now(), string(actor.Account.ID), b)
+	cost, err := a.guess(ctx, a.Now(), actor.Account.ID, "", b)
 	if err != nil {
 		return err
 	}

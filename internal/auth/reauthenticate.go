@@ -43,8 +43,7 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 		if refusal = stale(live, true); refusal != nil {
 			return nil
 		}
-		b = b.As(actor.Session.Delivery)
-		try, value, cookie := a.newAttempt(tx.Now, signin.Reauthenticate, b)
+		try, value, cookie := a.newAttempt(tx.Now, signin.Reauthenticate, b.As(carrier(actor.Session.Delivery)))
 		try.Account, try.Session, try.Address = who.ID, actor.Session.ID, address
 		if who.Locale != "" {
 			try.Locale = who.Locale
@@ -70,7 +69,18 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 	return out, orRefusal(err, refusal)
 }
 
+// carrier is how the attempt of a step-up travels. A client that holds its access token
+// itself shows it with every step, and beside it no cookie is read: its attempt is bound
+// to the session alone.
+func carrier(d session.Delivery) session.Delivery {
+	if d == session.Cookie {
+		return session.Cookie
+	}
+	return session.Token
+}
+
 // ownAddress is where the actor's codes go; none if the account has no proven address.
+// Sending takes the cost of a letter.
 func (a *Auth) ownAddress(ctx context.Context, actor Actor, sending bool) (account.Address, error) {
 	if !offersOnly(actor.Account, signin.EmailCode) {
 		return account.Address{}, nil
@@ -82,7 +92,8 @@ func (a *Auth) ownAddress(ctx context.Context, actor Actor, sending bool) (accou
 	if !a.Post.Ready() {
 		return address, errNoRelay
 	}
-	return address, a.letter(ctx, a.Now(), address.Key)
+	_, err = a.ownLetter(ctx, actor.Account.ID)
+	return address, err
 }
 
 // Proof is what a person answers a challenge with.
@@ -116,19 +127,15 @@ func (a *Auth) Reauthenticate(ctx context.Context, actor Actor, p Proof, b sessi
 	var refusal error
 	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
-		try, who, found, err := a.lockAttempt(ctx, tx, p.Attempt, b)
-		if err != nil || !found || !belongs(try, actor) {
+		try, found, err := a.lockAttempt(ctx, tx, p.Attempt, b)
+		if err != nil || !found || !belongs(try.Attempt, actor) {
 			return err
 		}
-		current, _, err := tx.LockSession(ctx, actor.Session.ID)
-		if err != nil {
-			return err
-		}
-		if refusal, err = a.judgeProof(ctx, tx, try, who, actor, p, judged, b); err != nil || refusal != nil {
+		if refusal, err = a.judgeProof(ctx, tx, try, actor, p, judged, b); err != nil || refusal != nil {
 			return err
 		}
 		state := signin.State{
-			Purpose: signin.Reauthenticate, Account: who, Proofs: []signin.Method{p.Type}, Browser: b, Current: current,
+			Purpose: signin.Reauthenticate, Account: try.who, Proofs: []signin.Method{p.Type}, Browser: b, Current: try.session,
 		}
 		if granted, refusal = signin.Next(state, signin.Terms{Now: tx.Now}); refusal != nil {
 			return nil
@@ -156,20 +163,20 @@ func belongs(try signin.Attempt, actor Actor) bool {
 
 // judgeProof judges the proof inside the transaction: a password against the version it
 // was judged with, a code against the attempt.
-func (a *Auth) judgeProof(ctx context.Context, tx *store.Tx, try signin.Attempt, who account.Account, actor Actor, p Proof, judged bool, b session.Browser) (refusal, err error) {
+func (a *Auth) judgeProof(ctx context.Context, tx *store.Tx, try opened, actor Actor, p Proof, judged bool, b session.Browser) (refusal, err error) {
 	if p.Type == signin.EmailCode {
 		return a.judgeCode(ctx, tx, try, p.Code, b)
 	}
 	if try.Tries >= factor.CodeTries {
 		return signin.ErrTooManyAttempts.After(try.ExpiresAt.Sub(tx.Now)), nil
 	}
-	if judged && who.CredentialVersion == actor.Account.CredentialVersion {
-		return nil, nil
+	if judged && try.who.CredentialVersion == actor.Account.CredentialVersion {
+		return nil, a.proven(ctx, tx, try.who)
 	}
 	if err := tx.CountTry(ctx, try.ID, try.Tries+1); err != nil {
 		return nil, err
 	}
-	e := refused(audit.ReauthenticationFailed, who.ID, b, "invalid_credentials")
+	e := refused(audit.ReauthenticationFailed, try.who.ID, b, "invalid_credentials")
 	e.Session, e.Attempt = actor.Session.ID, string(try.ID)
 	return signin.ErrInvalidCredentials, tx.Record(ctx, e)
 }

@@ -62,7 +62,7 @@ func (a *Auth) SignUp(ctx context.Context, in SignUp, b session.Browser) (Outcom
 	if !a.Post.Ready() {
 		return Outcome{}, errNoRelay
 	}
-	if err := a.letter(ctx, a.Now(), wish.address.Key); err != nil {
+	if _, err := a.letter(ctx, wish.address.Key, b); err != nil { // never given back
 		return Outcome{}, err
 	}
 	if in.Password != "" {
@@ -136,6 +136,9 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 	var owed *Verification
 	var refusal error
 	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.LockBudget(ctx, a.addressHash(w.address.Key)); err != nil {
+			return err
+		}
 		owner, stored, taken, err := tx.EmailOwner(ctx, w.address.Key)
 		if err != nil {
 			return err
@@ -147,6 +150,9 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 		try, value, cookie := a.newAttempt(tx.Now, signin.SignUp, b)
 		try.Address, try.Decoy, try.Locale = w.address, taken, a.locale(w.candidate.Locale)
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
+		if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, owner, b); err != nil {
+			return err
+		}
 		if err := a.displace(ctx, tx, w.address.Key, b); err != nil {
 			return err
 		}

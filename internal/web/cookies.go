@@ -11,7 +11,6 @@ import (
 
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
-	"github.com/limenauth/limen/internal/session"
 )
 
 const (
@@ -105,16 +104,11 @@ func (c *Call) setCookie(name string, value secret.Text, life time.Duration) err
 	return nil
 }
 
-// KeepAttempt sets the attempt cookie. In token mode there is none to set, unless the
-// browser holds one already: then the attempt was begun in a cookie mode.
+// KeepAttempt sets the attempt cookie. An attempt that no browser keeps has no value for
+// it.
 func (c *Call) KeepAttempt(value secret.Text, life time.Duration) error {
 	if value == "" {
 		return nil
-	}
-	if c.Delivery == session.Token {
-		if held, err := c.Attempt(); err != nil || held == "" {
-			return err
-		}
 	}
 	return c.setCookie(c.hall.Cookies.Attempt, value, life)
 }

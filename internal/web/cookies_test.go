@@ -39,6 +39,12 @@ func grantTable() web.Table {
 	row := func(path string, h web.Handler) web.Row {
 		return web.Row{Pattern: "POST " + path, Guard: web.Anyone, Limit: web.Free(), Handle: h, Doc: doc}
 	}
+	kept := func(c *web.Call) secret.Text { // what a deed gives a browser to keep
+		if c.Delivery == session.Token {
+			return ""
+		}
+		return "browser"
+	}
 	return web.Table{
 		row("/v1/sign-in", web.JSON(func(c *web.Call, _ none) (web.Step, error) {
 			g := issued(c.Delivery, "lds_device", true)
@@ -49,12 +55,12 @@ func grantTable() web.Table {
 		})),
 		row("/v1/verify", web.JSON(func(c *web.Call, _ none) (web.Step, error) {
 			return web.Step{Verification: &web.NeedsVerification{
-				Attempt: "att_1_x", Channel: "email", SentTo: "m•••@example.com", ExpiresIn: 600, ResendIn: 30, Cookie: "browser",
+				Attempt: "att_1_x", Channel: "email", SentTo: "m•••@example.com", ExpiresIn: 600, ResendIn: 30, Cookie: kept(c),
 			}}, nil
 		})),
 		row("/v1/factor", web.JSON(func(c *web.Call, _ none) (web.Step, error) {
 			return web.Step{Factor: &web.NeedsFactor{
-				Attempt: "att_1_x", ExpiresIn: 600, Factors: []web.Factor{{Type: "totp"}, {Type: "phone_code", ID: "phn_1", Hint: "••••12"}}, Cookie: "browser",
+				Attempt: "att_1_x", ExpiresIn: 600, Factors: []web.Factor{{Type: "totp"}, {Type: "phone_code", ID: "phn_1", Hint: "••••12"}}, Cookie: kept(c),
 			}}, nil
 		})),
 		row("/v1/sign-out", web.JSON(func(c *web.Call, _ none) (web.NoContent, error) {
