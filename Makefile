@@ -18,8 +18,8 @@ check: ## the quick half of test: format, vet, the plan of the house, generated 
 	.ci/check
 	go test ./internal ./internal/app ./cmd/limen
 
-docs: ## print docs/configuration.md and limen.example.toml from the settings
-	go test ./internal/app -run TestReference -update
+docs: ## print openapi.json and the pages that follow from the source
+	go test ./internal/app -run 'TestReference|TestEvents|TestOpenAPI|TestRoutes' -update
 
 bench: ## measure, each figure beside its bare limit
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/...

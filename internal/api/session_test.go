@@ -257,6 +257,10 @@ func TestSessionCap(t *testing.T) {
 		if n := len(sessions(t, last)); n != 3 {
 			t.Errorf("%d sessions, the cap is 3", n)
 		}
+		events := string(last.Do("GET", "/v1/me/events?limit=100", nil).Want(http.StatusOK, "").Body)
+		if n := strings.Count(events, `"session.cap"`); n != 7 || !strings.Contains(events, `"limit":"3"`) {
+			t.Errorf("10 sign-ins under a cap of 3 left %d events: %s", n, events)
+		}
 		first.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized, "session_ended")
 	})
 }

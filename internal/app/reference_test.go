@@ -13,7 +13,7 @@ import (
 	"github.com/limenauth/limen/internal/app"
 )
 
-var update = flag.Bool("update", false, "write docs/configuration.md and limen.example.toml")
+var update = flag.Bool("update", false, "write what is printed from the source: docs, openapi.json, routes.golden")
 
 // TestReference keeps the pages that are printed from Config equal to Config.
 func TestReference(t *testing.T) {

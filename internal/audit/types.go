@@ -14,7 +14,6 @@ const (
 	CodeBudgetSpent  Type = "code.budget_spent"
 	AttemptDisplaced Type = "attempt.displaced"
 
-	SessionStarted        Type = "session.started"
 	SessionRefreshRefused Type = "session.refresh_refused"
 	SessionRefreshReused  Type = "session.refresh_reused"
 	SessionLateRecovery   Type = "session.late_recovery"
@@ -84,10 +83,6 @@ var Types = map[Type]Spec{
 	AttemptDisplaced: {
 		Meaning: "An unproven attempt gave way to a newer one, because an address has few at a time.",
 		Outcome: Success, Attempt: true, Data: []string{"purpose", "by"},
-	},
-	SessionStarted: {
-		Meaning: "A session started.",
-		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"method", "methods", "device", "delivery", "client", "location"},
 	},
 	SessionRefreshRefused: {
 		Meaning: "A refresh was refused and the session lives.",

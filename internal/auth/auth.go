@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -185,6 +186,9 @@ func (a *Auth) end(ctx context.Context, tx *store.Tx, owner account.ID, id sessi
 	}
 	e := event(audit.SessionEnded, owner, b)
 	e.Session, e.Data = id, map[string]string{"reason": reason}
+	if reason == session.EndedByCap {
+		e.Type, e.Data = audit.SessionCap, map[string]string{"limit": strconv.Itoa(a.Rules.SessionCap)}
+	}
 	return tx.Record(ctx, e)
 }
 
