@@ -36,9 +36,14 @@ func (a *API) documents() web.Table {
 		}},
 		{Pattern: "GET /.well-known/jwks.json", Guard: web.Anyone, Limit: web.Free(), Handle: web.Plain(a.jwks), Doc: web.Doc{
 			Tag: "Server", Summary: "The public keys: previous, current and next (RFC 7517)", Answers: map[int]any{http.StatusOK: jwks{}},
+			Media: "application/jwk-set+json",
 		}},
-		{Pattern: "GET /openapi.json", Guard: web.Anyone, Limit: web.Free(), Handle: web.Plain(a.openapi)},
-		{Pattern: "GET /metrics", Guard: web.ServerKey("metrics"), Limit: web.Free(), Handle: web.Plain(a.metrics)},
+		{Pattern: "GET /openapi.json", Guard: web.Anyone, Limit: web.Free(), Handle: web.Plain(a.openapi), Doc: web.Doc{
+			Tag: "Server", Summary: "This document", Answers: map[int]any{http.StatusOK: map[string]any{}},
+		}},
+		{Pattern: "GET /metrics", Guard: web.ServerKey("metrics"), Limit: web.Free(), Handle: web.Plain(a.metrics), Doc: web.Doc{
+			Tag: "Server", Summary: "The numbers, in the text format of Prometheus", Answers: map[int]any{http.StatusOK: nil}, Media: "text/plain",
+		}},
 		{Pattern: "GET /healthz", Guard: web.Anyone, Limit: web.Free(), Handle: web.Plain(healthy), Doc: web.Doc{
 			Tag: "Server", Summary: "Whether the process answers", Answers: map[int]any{http.StatusOK: health{}},
 		}},
@@ -56,17 +61,19 @@ func (a *API) client(c *web.Call) error {
 
 // jwks only documents the answer; the bytes come from the issuer.
 type jwks struct {
-	Keys []struct {
-		KeyType   string `json:"kty"`
-		KeyID     string `json:"kid"`
-		Use       string `json:"use"`
-		Algorithm string `json:"alg"`
-		Curve     string `json:"crv,omitempty"`
-		X         string `json:"x,omitempty"`
-		Y         string `json:"y,omitempty"`
-		N         string `json:"n,omitempty"`
-		E         string `json:"e,omitempty"`
-	} `json:"keys"`
+	Keys []jwk `json:"keys"`
+}
+
+type jwk struct {
+	KeyType   string `json:"kty"`
+	KeyID     string `json:"kid"`
+	Use       string `json:"use"`
+	Algorithm string `json:"alg"`
+	Curve     string `json:"crv,omitempty"`
+	X         string `json:"x,omitempty"`
+	Y         string `json:"y,omitempty"`
+	N         string `json:"n,omitempty"`
+	E         string `json:"e,omitempty"`
 }
 
 func (a *API) jwks(c *web.Call) error {

@@ -21,7 +21,9 @@ func (a *API) signing() web.Table {
 		}},
 		{Pattern: "POST /v1/sign-in/code", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.redeemCode), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Prove an address with the code from its letter",
-			Faults: []*fault.Fault{signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts},
+			Faults: []*fault.Fault{
+				signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts, signin.ErrAccountBanned, auth.ErrUsernameTaken,
+			},
 		}},
 		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: web.JSON(a.attemptStatus), Doc: web.Doc{
 			Tag: "Sign in", Summary: "How an attempt stands", Faults: []*fault.Fault{signin.ErrAttemptExpired},
@@ -33,7 +35,7 @@ func (a *API) signing() web.Table {
 		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.exchange), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Fetch the grant of a hosted sign-in on another origin",
 			Detail: "The code lives 60 seconds and works once, for the redirect_to and the code_challenge that it was made for.",
-			Faults: []*fault.Fault{auth.ErrHandover},
+			Faults: []*fault.Fault{auth.ErrHandover, signin.ErrAccountBanned},
 		}},
 	}
 }

@@ -21,7 +21,7 @@ func (a *API) tokens() web.Table {
 		{Pattern: "POST /v1/token/refresh", Guard: web.Anyone, Limit: renewing, Handle: web.JSON(a.refresh), Doc: web.Doc{
 			Tag: "Tokens", Summary: "Exchange a refresh token for its successor",
 			Detail: "The token comes in the body, or in its cookie. session_ended and refresh_reused are final.",
-			Faults: []*fault.Fault{session.ErrEnded, session.ErrReused, session.ErrSuperseded},
+			Faults: []*fault.Fault{session.ErrUnauthenticated, session.ErrEnded, session.ErrReused, session.ErrSuperseded},
 		}},
 		{Pattern: "POST /v1/token/introspect", Guard: web.ServerKey("introspect"), Limit: web.Free(), Handle: web.Plain(a.introspect), Doc: web.Doc{
 			Tag: "Tokens", Summary: "Ask whether a token still holds (RFC 7662)", Request: introspect{}, Form: true,
@@ -29,8 +29,8 @@ func (a *API) tokens() web.Table {
 		}},
 		{Pattern: "GET /v1/revocations", Guard: web.ServerKey("revocations"), Limit: web.Free(), Handle: web.Stream(a.revocations), Doc: web.Doc{
 			Tag: "Tokens", Summary: "What to stop accepting before its time", Stream: true,
-			Detail:  "At least once each: every poll repeats the last 30 seconds, so drop what you know by id.",
-			Answers: map[int]any{http.StatusOK: web.List[revocation]{}},
+			Detail: "At least once each: every poll repeats the last 30 seconds, so drop what you know by id.",
+			Query:  cursor{}, Answers: map[int]any{http.StatusOK: web.List[revocation]{}},
 		}},
 		{Pattern: "POST /v1/sign-out", Guard: web.Anyone, Limit: renewing, Handle: web.JSON(a.signOut), Doc: web.Doc{
 			Tag: "Sessions", Summary: "Sign out here, elsewhere or everywhere",
@@ -130,6 +130,11 @@ func tokenOf(c *web.Call) (secret.Text, error) {
 		return "", fault.Invalidate("token", "required")
 	}
 	return secret.Text(token), nil
+}
+
+// cursor only documents what the feed reads; a stream also heeds Last-Event-ID.
+type cursor struct {
+	After string `json:"-" query:"after" doc:"The cursor next of the answer before, or the id of the last event of a stream."`
 }
 
 // revocation is one entry of the feed.

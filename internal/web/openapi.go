@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -46,9 +47,20 @@ func (h *Hallway) describe() (document []byte, err error) {
 		Components: &huma.Components{Schemas: d.schemas, SecuritySchemes: h.securitySchemes()},
 	}
 	d.schema(reflect.TypeFor[Problem](), "")
+	tags := map[string]bool{}
 	for _, row := range h.rows {
 		if row.Doc.Summary != "" {
-			api.AddOperation(d.operation(row))
+			op, err := d.operation(row)
+			if err != nil {
+				return nil, err
+			}
+			api.AddOperation(op)
+			tags[row.Doc.Tag] = row.Doc.Tag != ""
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		if tags[name] {
+			api.Tags = append(api.Tags, &huma.Tag{Name: name})
 		}
 	}
 	d.complete()
@@ -147,7 +159,7 @@ func (d describer) adopt(s *huma.Schema, t reflect.Type) {
 	}
 }
 
-func (d describer) operation(r *Row) *huma.Operation {
+func (d describer) operation(r *Row) (*huma.Operation, error) {
 	method, path, _ := strings.Cut(r.Pattern, " ")
 	op := &huma.Operation{
 		Method: method, Path: strings.NewReplacer("...}", "}", "{$}", "").Replace(path),
@@ -158,10 +170,13 @@ func (d describer) operation(r *Row) *huma.Operation {
 		op.Tags = []string{r.Doc.Tag}
 	}
 	d.access(op, r)
+	if err := d.parameters(op, r); err != nil {
+		return nil, err
+	}
 	d.request(op, r)
 	d.answers(op, r)
 	d.refusals(op, r)
-	return op
+	return op, nil
 }
 
 func (d describer) access(op *huma.Operation, r *Row) {
@@ -173,8 +188,15 @@ func (d describer) access(op *huma.Operation, r *Row) {
 	}
 }
 
-func (d describer) request(op *huma.Operation, r *Row) {
-	if p := r.Handle.plan; p != nil {
+func (d describer) parameters(op *huma.Operation, r *Row) error {
+	p := r.Handle.plan
+	if p == nil && r.Doc.Query != nil {
+		var err error
+		if p, err = planOf(reflect.TypeOf(r.Doc.Query)); err != nil {
+			return err
+		}
+	}
+	if p != nil {
 		for _, a := range p.params {
 			op.Parameters = append(op.Parameters, d.param(a))
 		}
@@ -189,6 +211,10 @@ func (d describer) request(op *huma.Operation, r *Row) {
 			header(headerDelivery, "How the tokens travel. It is chosen at sign-in and never changes.", string(session.Token), string(session.Memory), string(session.Cookie)),
 			header(headerDevice, "The device secret, in token mode."))
 	}
+	return nil
+}
+
+func (d describer) request(op *huma.Operation, r *Row) {
 	body := requestType(r)
 	if body == nil || safe(op.Method) {
 		return
@@ -247,11 +273,14 @@ func (d describer) answers(op *huma.Operation, r *Row) {
 
 func (d describer) answer(op *huma.Operation, r *Row, status int, body reflect.Type) {
 	response := &huma.Response{Description: http.StatusText(status)}
-	if body != nil {
-		response.Content = map[string]*huma.MediaType{"application/json": {Schema: d.schema(body, op.OperationID+"Answer")}}
+	switch media := cmp.Or(r.Doc.Media, "application/json"); {
+	case body != nil:
+		response.Content = map[string]*huma.MediaType{media: {Schema: d.schema(body, op.OperationID+"Answer")}}
 		if r.Doc.Stream {
 			response.Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 		}
+	case r.Doc.Media != "":
+		response.Content = map[string]*huma.MediaType{media: {Schema: &huma.Schema{Type: huma.TypeString}}}
 	}
 	op.Responses[strconv.Itoa(status)] = response
 }
@@ -270,9 +299,21 @@ func (d describer) refusals(op *huma.Operation, r *Row) {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: strings.Join(list, ", "),
 			Content:     map[string]*huma.MediaType{problemJSON: {Schema: &huma.Schema{Ref: schemaRefs + "Problem"}}},
+			Headers:     refusalHeader(status),
 			Extensions:  map[string]any{"x-codes": list},
 		}
 	}
+}
+
+// refusalHeader is what a refusal of that status carries for machines.
+func refusalHeader(status int) map[string]*huma.Header {
+	switch status {
+	case http.StatusUnauthorized:
+		return map[string]*huma.Header{"WWW-Authenticate": {Description: "RFC 6750 section 3.", Schema: &huma.Schema{Type: huma.TypeString}}}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return map[string]*huma.Header{"Retry-After": {Description: "Seconds.", Schema: &huma.Schema{Type: huma.TypeInteger}}}
+	}
+	return nil
 }
 
 // hallwayFaults are the refusals that a request can meet before it reaches the handler.

@@ -109,8 +109,12 @@ type Doc struct {
 	Detail  string // optional sentences
 	// Request is a zero value of what a Plain row reads; JSON rows know it.
 	Request any
+	// Query is a zero value of the query parameters that a Plain row reads.
+	Query any
 	// Form says that the request may be a form as well.
 	Form bool
+	// Media is the type of the first answer when it is not application/json.
+	Media string
 	// Stream says that the answer may be an event stream as well.
 	Stream bool
 	// Answers are zero values of the bodies by status, nil for none. A JSON row knows
