@@ -28,7 +28,6 @@ const (
 	feedLineLimit  = 1 << 20
 	feedForget     = 10 * time.Second
 	feedNoUntil    = 24 * time.Hour   // for an entry that does not say how long it counts
-	feedFullPause  = 30 * time.Second // before a list that did not fit is read again
 	feedNoStream   = 10 * time.Minute // before a stream is asked for again where there was none
 )
 
@@ -161,13 +160,9 @@ func (f *feed) run(ctx context.Context) {
 			err = f.stream(ctx)
 		}
 		pause := feedPoll
-		switch {
-		case err == nil:
+		if err == nil {
 			wait = feedPoll
-		case errors.Is(err, errFeedFull):
-			pause = feedFullPause
-			f.note(err)
-		default:
+		} else {
 			// The pause doubles, but stays so short that contact is back long before
 			// the feed would be called stale.
 			pause, wait = wait, min(wait*2, feedRetryMax)
@@ -346,11 +341,10 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 		}
 	}
 	f.tidy(now)
-	// What does not fit is not dropped in silence: the feed counts as stale until it
-	// fits again, and is then read from the beginning.
+	// What does not fit is not dropped in silence: the feed counts as stale until some
+	// tokens have expired and this page does fit.
 	if f.sessions.grown(sessions)+f.users.grown(users) > revokedMax {
 		f.full.Store(true)
-		f.cursor = ""
 		return false, errFeedFull
 	}
 	f.sessions.put(sessions)

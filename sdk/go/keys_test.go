@@ -294,6 +294,8 @@ func TestUnsoundKeySets(t *testing.T) {
 		"symmetric alg":        with("alg", "HS256"),
 		"kid missing":          jwk(func(j map[string]any) { delete(j, "kid") }),
 		"kid not text":         with("kid", 1),
+		"use not text":         with("use", 1),
+		"alg not text":         with("alg", nil),
 		"kid twice":            encode(map[string]any{"keys": []any{good.jwk(), newES256("k1").jwk()}}),
 		"RSA 1024":             encode(map[string]any{"keys": []any{small}}),
 		"RSA 16384":            rsaWith("n", b64(append([]byte{0x80}, append(make([]byte, 2046), 1)...))),

@@ -213,6 +213,7 @@ func TestForgedTokens(t *testing.T) {
 		"exp with many digits":     body(strings.Replace(encode(mina(now)), `"exp":`, `"exp":99999999999999999999,"x":`, 1)),
 		"not yet valid":            l.key.token(mina(now).with("nbf", now.Add(2*time.Minute).Unix())),
 		"nbf as text":              l.key.token(mina(now).with("nbf", "0")),
+		"nbf with an exponent":     body(strings.Replace(encode(mina(now)), `"exp":`, `"nbf":4.1e9,"exp":`, 1)),
 		"issued in the future":     l.key.token(mina(now.Add(2 * time.Minute))),
 		"iat missing":              l.key.token(mina(now).without("iat")),
 		"sub missing":              l.key.token(mina(now).without("sub")),
