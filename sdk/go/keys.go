@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"sync/atomic"
 )
 
@@ -259,10 +260,8 @@ var strict64 = base64.RawURLEncoding.Strict()
 // value has one spelling. The standard decoder skips line breaks; here they are an
 // error like any other foreign byte.
 func decode64(text string) ([]byte, error) {
-	for i := range len(text) {
-		if text[i] == '\n' || text[i] == '\r' {
-			return nil, errBase64
-		}
+	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
+		return nil, errBase64
 	}
 	decoded, err := strict64.DecodeString(text)
 	if err != nil {
