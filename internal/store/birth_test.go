@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pressly/goose/v3/lock"
+
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/store"
@@ -71,6 +73,17 @@ func TestOtherKindIsRefused(t *testing.T) {
 		} else if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A process that may not have the database does not migrate it either.
+func TestRefusalComesBeforeMigration(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		// A record that is gone makes the migration pending, and it would fail.
+		if _, err := d.SQL(t).Exec(`DELETE FROM goose_db_version WHERE version_id > 0`); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, withKind(d.Config(), store.Production), store.ErrKind)
 	})
 }
 
@@ -248,6 +261,48 @@ func TestConcurrentOpens(t *testing.T) {
 	}
 }
 
+// On PostgreSQL only the holder of an advisory lock migrates.
+func TestMigrationWaitsForItsLock(t *testing.T) {
+	c := store.Config{Postgres: db.Empty(t), Ring: ringOf(t, secret.NewRoot()), Kind: store.Production, Now: db.NewClock().Now}
+	raw, err := sql.Open("pgx", c.Postgres)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	holder, err := raw.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_lock($1)`, lock.DefaultLockID); err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan error)
+	go func() {
+		_, err := store.Migrate(t.Context(), c)
+		told <- err
+	}()
+	count := func(q string) (n int) {
+		if err := raw.QueryRow(q).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	until(t, func() bool {
+		return count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+			AND state = 'idle' AND query LIKE 'SELECT pg_try_advisory_lock%'`) == 1
+	})
+	if n := count(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'`); n != 0 {
+		t.Errorf("%d tables were made without the lock", n)
+	}
+	if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_unlock($1)`, lock.DefaultLockID); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; err != nil {
+		t.Error(err)
+	}
+}
+
 // Of two first starts with different kinds, one decides and the other is refused.
 func TestOneBirth(t *testing.T) {
 	c := store.Config{SQLite: filepath.Join(t.TempDir(), "limen.db"), Ring: ringOf(t, secret.NewRoot()), Now: db.NewClock().Now}
@@ -267,6 +322,20 @@ func TestOneBirth(t *testing.T) {
 	}
 }
 
+// tables counts the tables of a PostgreSQL database.
+func tables(t *testing.T, address string) (n int) {
+	t.Helper()
+	raw, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	if err := raw.QueryRow(`SELECT count(*) FROM pg_tables WHERE schemaname = 'public'`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 func TestStatusAndMigrate(t *testing.T) {
 	for what, c := range map[string]func(t *testing.T) store.Config{
 		"sqlite":   func(t *testing.T) store.Config { return store.Config{SQLite: filepath.Join(t.TempDir(), "limen.db")} },
@@ -282,6 +351,8 @@ func TestStatusAndMigrate(t *testing.T) {
 				if _, err := os.Stat(c.SQLite); !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("looking made a file: %v", err)
 				}
+			} else if n := tables(t, c.Postgres); n != 0 {
+				t.Errorf("looking made %d tables", n)
 			}
 			c.Ring, c.Kind, c.Now = ringOf(t, secret.NewRoot()), store.Production, db.NewClock().Now
 			for i, want := range []int{len(before), 0} {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/limenauth/limen/internal/store"
 	"github.com/limenauth/limen/internal/testkit/db"
@@ -132,8 +133,10 @@ func hold(t *testing.T, s *store.Store) (release func()) {
 // until waits for something that another goroutine is about to do.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
 	for !done() {
-		if t.Context().Err() != nil {
+		if ctx.Err() != nil {
 			t.Fatal("it never happened")
 		}
 		runtime.Gosched()

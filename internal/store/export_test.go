@@ -44,6 +44,19 @@ func (s *Store) Single(ctx context.Context, q string, args []any, scan func(func
 // Call it before the first write.
 func (s *Store) SlowBatches() { s.db.(*sqliteDB).writer.span = time.Hour }
 
+// LeaveOpen leaves the writer of a SQLite database inside a transaction, as if a
+// ROLLBACK had failed. Call it before the first write.
+func (s *Store) LeaveOpen() error { return s.db.(*sqliteDB).writer.exec("BEGIN") }
+
+// Closing reports whether Close is waiting for writes, or is done.
+func (s *Store) Closing() bool {
+	if s.gate.TryRLock() {
+		defer s.gate.RUnlock()
+		return s.closed
+	}
+	return true
+}
+
 // Scan targets and arguments.
 var (
 	When  = when

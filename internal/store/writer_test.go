@@ -403,6 +403,18 @@ func TestFullLineIsUnavailable(t *testing.T) {
 	wantIDs(t, d.Store, "a")
 }
 
+// Whatever an earlier batch has left behind, the next one begins anew.
+func TestOpenTransactionIsSwept(t *testing.T) {
+	d := slow(t)
+	if err := d.Store.LeaveOpen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.Tx(t.Context(), insert("a")); err != nil {
+		t.Error(err)
+	}
+	wantIDs(t, d.Store, "a")
+}
+
 func TestManyWritersLoseNothing(t *testing.T) {
 	d := db.SQLite(t)
 	scratch(t, d)
