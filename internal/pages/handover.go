@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/limenauth/limen/internal/auth"
-	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/web"
 )
@@ -17,8 +17,6 @@ type destination struct {
 	own                          bool // on our own origin: the cookies are enough
 }
 
-const maxState = 512
-
 // destinationOf reads where the sign-in shall lead, and checks it before anything is
 // asked of the person.
 func (p *Pages) destinationOf(values map[string]string) (destination, error) {
@@ -26,8 +24,8 @@ func (p *Pages) destinationOf(values map[string]string) (destination, error) {
 	if d.redirectTo == "" {
 		return destination{}, nil
 	}
-	if len(d.state) > maxState {
-		return d, fault.Invalidate("state", "too_long")
+	if err := oauth.CheckState(d.state); err != nil {
+		return d, err
 	}
 	if d.own = p.isOwn(d.redirectTo); d.own {
 		return d, nil
