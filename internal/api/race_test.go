@@ -4,6 +4,12 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"testing"
+
+	"github.com/limenauth/limen/internal/auth"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/testkit/app"
 )
 
 // race runs n calls at once and counts those that report true.
@@ -25,3 +31,20 @@ func race(n int, call func() bool) int {
 }
 
 func toText(v any) string { return fmt.Sprint(v) }
+
+// actor is a client as the deeds see it, read now.
+type actor struct {
+	auth.Actor
+	browser session.Browser
+}
+
+// actorOf reads who is behind a client's access token: what a request holds that came in
+// before something else happened.
+func actorOf(t *testing.T, s *app.Server, c *app.Client) actor {
+	t.Helper()
+	who, err := s.Issuer.Authenticate(t.Context(), secret.Text(c.Access))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actor{auth.Actor{Account: who.Account, Session: who.Session}, session.Browser{IP: "192.0.2.1", Delivery: session.Token}}
+}

@@ -24,22 +24,25 @@ func (a *Auth) Sessions(ctx context.Context, actor Actor) ([]session.Session, er
 }
 
 // EndSession ends one of the actor's sessions. Another person's session, one that has
-// ended and one that never was are all not_found.
+// ended and one that never was are all not_found. It refuses with session_ended.
 func (a *Auth) EndSession(ctx context.Context, actor Actor, id session.ID, b session.Browser) error {
 	if !secret.HasForm(string(id), "ses") {
 		return fault.ErrNotFound
 	}
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		who, _, err := tx.LockAccount(ctx, actor.Account.ID)
+		who, live, err := a.lockActor(ctx, tx, actor)
 		if err != nil {
 			return err
+		}
+		if refusal = stale(live, true); refusal != nil {
+			return nil
 		}
 		s, found, err := tx.LockSession(ctx, id)
 		if err != nil {
 			return err
 		}
-		if refusal = nil; !found || s.Account != who.ID || !s.Live(tx.Now, who.Epoch) {
+		if !found || s.Account != who.ID || !s.Live(tx.Now, who.Epoch) {
 			refusal = fault.ErrNotFound
 			return nil
 		}
@@ -48,14 +51,21 @@ func (a *Auth) EndSession(ctx context.Context, actor Actor, id session.ID, b ses
 	return orRefusal(err, refusal)
 }
 
-// EndOtherSessions ends every session of the actor but the one that asks.
+// EndOtherSessions ends every session of the actor but the one that asks. It refuses with
+// session_ended: who was ended a moment ago ends nobody.
 func (a *Auth) EndOtherSessions(ctx context.Context, actor Actor, b session.Browser) error {
-	return a.Store.Tx(ctx, func(tx *store.Tx) error {
-		if _, _, err := tx.LockAccount(ctx, actor.Account.ID); err != nil {
+	var refusal error
+	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
+		_, live, err := a.lockActor(ctx, tx, actor)
+		if err != nil {
 			return err
+		}
+		if refusal = stale(live, true); refusal != nil {
+			return nil
 		}
 		return a.endOthers(ctx, tx, actor, session.EndedByPerson, b)
 	})
+	return orRefusal(err, refusal)
 }
 
 // endOthers ends the actor's other sessions. The caller holds the account's lock.
