@@ -8,6 +8,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -77,15 +78,32 @@ func onWire(i session.Issued, withUser bool) web.Issued {
 	}
 }
 
+// enter answers a new session. One that this browser's cookies held before is ended: a
+// browser holds one, and who signs in takes up none that was planted (ASVS 7.2.4).
+func (a *API) enter(c *web.Call, g session.Granted, b session.Browser) (*web.Issued, error) {
+	if g.Session().Delivery != session.Token {
+		if token, device, err := c.Refreshing(""); err == nil && token != "" {
+			before, _, err := a.Issuer.Bearer(c.R.Context(), token, device)
+			if err == nil {
+				err = a.Auth.SignOut(c.R.Context(), before, auth.Local, b)
+			}
+			if err != nil && !errors.Is(err, session.ErrEnded) {
+				return nil, err
+			}
+		}
+	}
+	return a.issue(g)
+}
+
 // step turns an outcome into the answer: a grant, or what is still owed.
-func (a *API) step(o auth.Outcome) (web.Step, error) {
+func (a *API) step(c *web.Call, o auth.Outcome, b session.Browser) (web.Step, error) {
 	if o.Owed != nil {
 		return web.Step{Verification: &web.NeedsVerification{
 			Attempt: o.Owed.Attempt.Reveal(), Channel: o.Owed.Channel, SentTo: o.Owed.SentTo,
 			ExpiresIn: web.Seconds(o.Owed.ExpiresIn), ResendIn: web.Seconds(o.Owed.ResendIn), Cookie: o.Owed.Browser,
 		}}, nil
 	}
-	granted, err := a.issue(o.Granted)
+	granted, err := a.enter(c, o.Granted, b)
 	return web.Step{Granted: granted}, err
 }
 

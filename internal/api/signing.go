@@ -58,7 +58,7 @@ func (a *API) signUp(c *web.Call, in signUp) (web.Step, error) {
 	if err != nil {
 		return web.Step{}, err
 	}
-	return a.step(out)
+	return a.step(c, out, b)
 }
 
 type signInPassword struct {
@@ -75,7 +75,7 @@ func (a *API) signInPassword(c *web.Call, in signInPassword) (web.Step, error) {
 	if err != nil {
 		return web.Step{}, err
 	}
-	return a.step(out)
+	return a.step(c, out, b)
 }
 
 type redeemCode struct {
@@ -92,7 +92,7 @@ func (a *API) redeemCode(c *web.Call, in redeemCode) (web.Step, error) {
 	if err != nil {
 		return web.Step{}, err
 	}
-	return a.step(out)
+	return a.step(c, out, b)
 }
 
 type attemptPath struct {
@@ -148,7 +148,7 @@ func (a *API) exchange(c *web.Call, in exchange) (web.Issued, error) {
 	if err != nil {
 		return web.Issued{}, err
 	}
-	issued, err := a.issue(granted)
+	issued, err := a.enter(c, granted, b)
 	if err != nil {
 		return web.Issued{}, err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -34,7 +35,7 @@ func (a *API) tokens() web.Table {
 		}},
 		{Pattern: "POST /v1/sign-out", Guard: web.Anyone, Limit: renewing, Handle: web.JSON(a.signOut), Doc: web.Doc{
 			Tag: "Sessions", Summary: "Sign out here, elsewhere or everywhere",
-			Detail: "Idempotent. With an expired access token, send the refresh token.",
+			Detail: "Idempotent. With an expired access token, send the refresh token; for others and everywhere its device secret as well.",
 		}},
 	}
 }
@@ -229,7 +230,7 @@ func (a *API) signOut(c *web.Call, in signOut) (web.NoContent, error) {
 	if err != nil {
 		return web.NoContent{}, err
 	}
-	s, err := a.leaving(c, secret.Text(in.RefreshToken))
+	s, err := a.leaving(c, secret.Text(in.RefreshToken), scope)
 	if err != nil {
 		return web.NoContent{}, err
 	}
@@ -246,21 +247,31 @@ func (a *API) signOut(c *web.Call, in signOut) (web.NoContent, error) {
 
 // leaving is the session that signs out: of the access token or, when that has expired,
 // of the refresh token. The zero session means that there is none left to end.
-func (a *API) leaving(c *web.Call, body secret.Text) (session.Session, error) {
-	who, err := c.Identify()
-	if err == nil {
+func (a *API) leaving(c *web.Call, body secret.Text, scope auth.Scope) (session.Session, error) {
+	who, why := c.Identify()
+	if why == nil {
 		return who.Session, nil
 	}
-	if fault.Of(err).Kind != fault.Unauthenticated {
-		return session.Session{}, err
+	if fault.Of(why).Kind != fault.Unauthenticated {
+		return session.Session{}, why
 	}
 	token, device, err := c.Refreshing(body)
-	if err != nil || token == "" {
+	if err != nil {
 		return session.Session{}, err
 	}
-	s, err := a.Issuer.Bearer(c.R.Context(), token, device)
-	if err != nil && fault.Of(err).Kind == fault.Unauthenticated {
+	if token == "" {
+		shown, err := c.Bearer()
+		if (shown != "" || err != nil) && !errors.Is(why, session.ErrEnded) {
+			return session.Session{}, why // the session behind it may live: nobody has ended it
+		}
 		return session.Session{}, nil
+	}
+	s, proven, err := a.Issuer.Bearer(c.R.Context(), token, device)
+	switch {
+	case err != nil && fault.Of(err).Kind == fault.Unauthenticated:
+		return session.Session{}, nil
+	case err == nil && !proven && scope != auth.Local:
+		return session.Session{}, session.ErrUnauthenticated
 	}
 	return s, err
 }

@@ -47,24 +47,25 @@ func (i *Issuer) introspectRefresh(ctx context.Context, id session.ID, generatio
 	}, nil
 }
 
-// Bearer returns the session that a refresh token belongs to, so that a person can sign
-// out with an expired access token. Its generation must be the newest or the one before:
-// an older one was spent and must not be worth anything. A bound session demands its
-// device secret here as well.
-func (i *Issuer) Bearer(ctx context.Context, token, device secret.Text) (session.Session, error) {
+// Bearer returns the live session that a refresh token names, so that a person can sign
+// out with an expired access token. Whoever brings a token that we made may end its own
+// session: to refresh with it would do no less. Proven says that it reaches further: it
+// is the newest or the one before, and came with the device secret if one is demanded.
+func (i *Issuer) Bearer(ctx context.Context, token, device secret.Text) (s session.Session, proven bool, err error) {
 	id, generation, ok := session.OpenRefreshToken(i.Keys.Refresh, token.Reveal())
 	if !ok {
-		return session.Session{}, session.ErrEnded
+		return session.Session{}, false, session.ErrEnded
 	}
 	s, who, found, err := i.Store.SessionView(ctx, id)
 	if err != nil {
-		return session.Session{}, err
+		return session.Session{}, false, err
 	}
-	if !found || !s.Live(i.Now(), who.Epoch) || generation > s.Generation || generation < s.Generation-1 {
-		return session.Session{}, session.ErrEnded
+	if !found || !s.Live(i.Now(), who.Epoch) {
+		return session.Session{}, false, session.ErrEnded
 	}
+	proven = generation == s.Generation || generation == s.Generation-1
 	if s.Bound && !i.Keys.DeviceHashes.Fits(s.DeviceHash, []byte(device)) {
-		return session.Session{}, session.ErrEnded
+		proven = false
 	}
-	return s, nil
+	return s, proven, nil
 }

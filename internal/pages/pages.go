@@ -137,8 +137,9 @@ func (p *Pages) Refuse(c *web.Call, f *fault.Fault, status int) error {
 		c.Redirect(to)
 		return nil
 	}
-	_, err := c.Identify()
-	return p.show(c, status, Error{Page: p.page(c), Fault: f, SignedIn: err == nil})
+	// Who is refused before the guard is not asked who they are: that could renew a session
+	// on behalf of another origin.
+	return p.show(c, status, Error{Page: p.page(c), Fault: f, SignedIn: c.Actor != nil})
 }
 
 // browser describes where a call comes from; pages always keep tokens in cookies.

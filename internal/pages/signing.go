@@ -313,13 +313,16 @@ func (p *Pages) signOut(c *web.Call) error {
 		scope = auth.Local
 	}
 	to := "/signed-out"
-	if who, err := c.Identify(); err == nil {
+	who, err := c.Identify()
+	if err == nil {
 		if err := p.Auth.SignOut(c.R.Context(), who.Session, scope, b); err != nil {
 			return err
 		}
 		if scope == auth.Everywhere {
 			to += "?everywhere=1"
 		}
+	} else if fault.Of(err).Kind != fault.Unauthenticated {
+		return err // whose session it is cannot be told: it must not look as if it had ended
 	}
 	c.DropSession()
 	c.Redirect(to)
