@@ -179,7 +179,7 @@ func (c *Config) hashing() factor.Hashing {
 		return factor.Hashing{Algorithm: c.HashAlgorithm, Cost: c.HashCost}
 	}
 	return factor.Hashing{
-		Algorithm: c.HashAlgorithm, MemoryKiB: uint32(c.HashMemory), Time: uint32(c.HashTime), Threads: uint8(c.HashThreads),
+		Algorithm: c.HashAlgorithm, MemoryKiB: uint32(c.HashMemory), Time: uint32(c.HashTime), Threads: 1, // the queue gives each hash one core
 	}
 }
 

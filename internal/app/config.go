@@ -73,7 +73,6 @@ type Config struct {
 	HashAlgorithm string `name:"hash-algorithm" group:"Password hashing" default:"argon2id" enum:"argon2id,bcrypt" help:"How new passwords are hashed. Older hashes are upgraded when their owner signs in."`
 	HashMemory    int    `name:"hash-memory" group:"Password hashing" default:"19456" placeholder:"KIB" help:"KiB of memory for one argon2id hash. limen doctor measures what this machine can bear."`
 	HashTime      int    `name:"hash-time" group:"Password hashing" default:"2" help:"Passes of one argon2id hash."`
-	HashThreads   int    `name:"hash-threads" group:"Password hashing" default:"1" help:"Lanes of one argon2id hash."`
 	HashCost      int    `name:"hash-cost" group:"Password hashing" default:"12" help:"Cost of one bcrypt hash."`
 	HashWaiting   int    `name:"hash-waiting" group:"Password hashing" default:"512" help:"How many requests may wait for their turn to hash. One more is answered 503 with Retry-After."`
 

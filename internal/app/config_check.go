@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 )
@@ -163,18 +164,25 @@ func (k *checker) numbers() {
 	k.between("password-max", k.PasswordMax, 64, 256, "; password managers need 64, and hashing has to end")
 	k.between("session-cap", k.SessionCap, 1, 10_000, "")
 	k.between("hash-waiting", k.HashWaiting, 1, 100_000, "")
-	k.between("hash-memory", k.HashMemory, 8, 1<<20, " KiB")
+	k.hashes()
+}
+
+// hashes asks the rule itself, so that no setting passes here and fails at the first
+// sign-up.
+func (k *checker) hashes() {
+	before := len(k.problems)
+	k.between("hash-memory", k.HashMemory, 1, 1<<20, " KiB")
 	k.between("hash-time", k.HashTime, 1, 100, "")
-	k.between("hash-threads", k.HashThreads, 1, 64, "")
-	k.between("hash-cost", k.HashCost, 4, 18, "")
-	if k.mode != Production {
-		return // tests hash cheaply
+	k.between("hash-cost", k.HashCost, 1, 100, "")
+	if len(k.problems) > before || !slices.Contains([]string{factor.Argon2id, factor.Bcrypt}, k.HashAlgorithm) {
+		return
 	}
-	if k.HashAlgorithm == "argon2id" && (k.HashMemory < 7168 || k.HashMemory*k.HashTime < 35840) {
-		k.refuse("hash-memory", "%d KiB in %d passes is too cheap to guess against; use 19456 with hash-time 2, or at least 7168 with hash-time 5", k.HashMemory, k.HashTime)
-	}
-	if k.HashAlgorithm == "bcrypt" && k.HashCost < 10 {
-		k.refuse("hash-cost", "%d is too cheap to guess against; use 12, and never less than 10", k.HashCost)
+	if err := k.hashing().Check(); err != nil {
+		key, usual := "hash-memory", "19456 with hash-time 2"
+		if k.HashAlgorithm == factor.Bcrypt {
+			key, usual = "hash-cost", "12"
+		}
+		k.refuse(key, "%v; the default is %s", err, usual)
 	}
 }
 
