@@ -181,15 +181,29 @@ func oneSpelling(token string) bool {
 	return true
 }
 
+// reloadPatience bounds the wait of those who ask for a key that is being read.
+const reloadPatience = 2 * time.Second
+
 // keyByID finds a published key. An unknown name may be a key that another process made
-// a moment ago: the table is read again, at most once a second.
+// a moment ago: the table is read again, at most once a second. Whoever asks meanwhile
+// waits for what the first one reads, or a new key would refuse all its callers but one.
 func (i *Issuer) keyByID(ctx context.Context, id string) *key {
 	if k := i.ring.now.Load().byID[id]; k != nil {
 		return k
 	}
-	if !secret.HasForm(id, "sig") || !i.verified.mayReload(i.Now()) {
+	if !secret.HasForm(id, "sig") {
 		return nil
 	}
+	i.verified.reloading.Lock()
+	defer i.verified.reloading.Unlock()
+	if k := i.ring.now.Load().byID[id]; k != nil {
+		return k
+	}
+	if !i.verified.mayReload(i.Now()) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadPatience) // others depend on it
+	defer cancel()
 	if err := i.loadKeys(ctx); err != nil {
 		i.Log.Error("signing keys could not be read again", "error", err)
 		return nil
@@ -204,8 +218,8 @@ type verifiedTokens struct {
 		mu    sync.Mutex // guards known; held for one look-up
 		known map[[sha256.Size]byte]verifiedToken
 	}
-	mu       sync.Mutex // guards reloaded
-	reloaded time.Time
+	reloading sync.Mutex // guards reloaded; held while the keys are read again
+	reloaded  time.Time
 }
 
 type verifiedToken struct {
@@ -252,10 +266,9 @@ func (v *verifiedTokens) remember(name [sha256.Size]byte, c Claims, kid string, 
 	s.known[name] = verifiedToken{claims: c, kid: kid}
 }
 
+// mayReload is asked under reloading. A clock that was set back allows it.
 func (v *verifiedTokens) mayReload(now time.Time) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if now.Before(v.reloaded.Add(time.Second)) {
+	if since := now.Sub(v.reloaded); 0 <= since && since < time.Second {
 		return false
 	}
 	v.reloaded = now

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -248,6 +249,39 @@ func TestServerKeys(t *testing.T) {
 		var stored []byte
 		if err := d.SQL(t).QueryRow(`SELECT secret_hash FROM server_key`).Scan(&stored); err != nil || string(stored) == value.Reveal() {
 			t.Errorf("at rest: %x %v", stored, err)
+		}
+	})
+}
+
+// TestNewKeyMeetsManyCallers: another process rotates twice, so its key is unknown here;
+// of callers who come at once nobody is refused.
+func TestNewKeyMeetsManyCallers(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		here, there := open(t, d, issuer.ES256), open(t, d, issuer.ES256)
+		g := grant(t, d)
+		for range 3 {
+			for range 2 {
+				if _, err := there.RotateSigningKey(t.Context(), "operator"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.Clock.Advance(time.Second)
+			issued, err := there.Issue(g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var callers sync.WaitGroup
+			start := make(chan struct{})
+			for range 20 {
+				callers.Go(func() {
+					<-start
+					if _, err := here.Authenticate(t.Context(), issued.AccessToken); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			close(start)
+			callers.Wait()
 		}
 	})
 }
