@@ -50,6 +50,8 @@ type App struct {
 
 	catalogue *text.Catalogue
 	redis     *ratelimit.Redis
+	draining  context.Context
+	drain     context.CancelFunc // tells streams to end
 }
 
 // maxCounters bounds the addresses and accounts that limits are counted for in memory.
@@ -62,6 +64,7 @@ const redisPatience = 5 * time.Second
 // it; what it opened is closed again when it fails.
 func Build(ctx context.Context, cfg *Config, mode Mode, clock Clock, log *slog.Logger) (_ *App, err error) {
 	a := &App{Config: cfg, Mode: mode, URL: cfg.PublicURL(mode), Clock: clock, Log: log, Metrics: metrics.New()}
+	a.draining, a.drain = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -268,7 +271,7 @@ func (a *App) buildDoors() error {
 			Access: a.Config.CookieAccess, Refresh: a.Config.CookieRefresh, Attempt: a.Config.CookieAttempt, Device: a.Config.CookieDevice,
 		},
 		CodesURL: CodesURL, Limits: a.Limits, Metrics: a.Metrics, Log: a.Log,
-		Authenticate: a.authenticate, CheckKey: a.checkKey, Serving: a.Queue.Serving,
+		Authenticate: a.authenticate, CheckKey: a.checkKey, Serving: a.Queue.Serving, Draining: a.draining,
 	}
 	door := &api.API{
 		Auth: a.Auth, Issuer: a.Issuer, Client: a.client(), Ready: a.Ready, Document: a.Handler.OpenAPI,
@@ -348,6 +351,7 @@ func (a *App) Ready(ctx context.Context) error {
 
 // Close lets everything go that Build opened.
 func (a *App) Close() error {
+	a.drain()
 	if a.redis != nil {
 		a.redis.Close()
 	}

@@ -21,7 +21,9 @@ const (
 
 // Run does the jobs until the context ends: it sends letters, tends the signing keys and
 // sweeps away what has expired. It returns when the last letter of the round has left.
+// Streams of revocations end with it.
 func (a *App) Run(ctx context.Context) {
+	defer context.AfterFunc(ctx, a.drain)()
 	var jobs sync.WaitGroup
 	jobs.Go(func() { a.Post.Run(ctx) })
 	jobs.Go(func() { a.every(ctx, tendEvery, "signing keys", a.Issuer.TendKeys) })

@@ -82,9 +82,6 @@ func closeAll(listeners []net.Listener) error {
 // within the grace, then the jobs make their last round.
 func (a *App) serve(ctx context.Context, listeners []net.Listener, ops net.Listener) error {
 	server := web.NewServer(a.Handler, a.Log)
-	streams, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	server.BaseContext = func(net.Listener) context.Context { return streams }
 	failed := make(chan error, len(listeners)+1)
 	answer := func(s *http.Server, l net.Listener) {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -108,8 +105,7 @@ func (a *App) serve(ctx context.Context, listeners []net.Listener, ops net.Liste
 	case err = <-failed:
 	}
 	a.Log.Info("stopping: running requests may finish", "grace", a.Config.ShutdownGrace)
-	// Streams never finish by themselves: they are told to end when the drain begins.
-	server.RegisterOnShutdown(cut)
+	a.drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Config.ShutdownGrace)
 	defer cancel()
 	if late := server.Shutdown(grace); late != nil {

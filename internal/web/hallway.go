@@ -61,6 +61,10 @@ type Hallway struct {
 	RefusePage func(c *Call, f *fault.Fault, status int) error
 	// Serving brackets every request that does not hash (see slots.Queue). Nil: nothing.
 	Serving func() (done func())
+	// Draining ends when the server is about to stop. Streams end with it, because they
+	// never would by themselves; every other request finishes. Nil: streams end with
+	// their client.
+	Draining context.Context
 
 	mux       *http.ServeMux
 	rows      []*Row
@@ -212,8 +216,7 @@ func (c *Call) pass() error {
 		return err
 	}
 	if r.Handle.style == styleStream {
-		// A stream outlives the server's deadline for answers.
-		_ = http.NewResponseController(c.W).SetWriteDeadline(time.Time{})
+		defer c.stream()()
 	}
 	if err := r.Handle.serve(c); err != nil {
 		return err
@@ -222,6 +225,18 @@ func (c *Call) pass() error {
 		taken.GiveBack(c.R.Context(), c.Now)
 	}
 	return nil
+}
+
+// stream frees the answer of the server's deadline and ties it to the server's life.
+func (c *Call) stream() (done func()) {
+	_ = http.NewResponseController(c.W).SetWriteDeadline(time.Time{})
+	if c.hall.Draining == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(c.R.Context())
+	c.R = c.R.WithContext(ctx)
+	stop := context.AfterFunc(c.hall.Draining, cancel)
+	return func() { stop(); cancel() }
 }
 
 // readDelivery reads the mode that the client names. Pages live on the same host and
