@@ -16,7 +16,7 @@ test: ## start what the tests need, then run every check and every test
 
 check: ## the quick half of test: format, vet, the plan of the house, generated pages
 	.ci/check
-	go test ./internal ./internal/app ./cmd/limen
+	go test -short ./internal ./internal/app ./cmd/limen
 
 docs: ## print openapi.json and the pages that follow from the source
 	go test ./internal/app -run 'TestReference|TestEvents|TestOpenAPI|TestRoutes' -update

@@ -39,9 +39,17 @@ type binary string
 func build(t *testing.T) binary {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "limen")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("the program has %.1f MB", float64(info.Size())/1e6); info.Size() > 30e6 {
+		t.Error("it is larger than 30 MB: look for what came in (go tool nm -size -sort size, without -s)")
 	}
 	return binary(path)
 }

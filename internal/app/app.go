@@ -157,6 +157,9 @@ func (a *App) buildTools(ctx context.Context) error {
 		return Problems{{Key: "redis", From: a.Config.from["redis"], Text: err.Error()}}
 	}
 	a.redis = ratelimit.NewRedis(address)
+	if a.Mode == Operation {
+		return nil // an operator counts nothing, and can ban somebody while Redis is away
+	}
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()
 	if err := a.redis.Ping(ctx); err != nil {

@@ -25,7 +25,22 @@ func (o *Operator) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, keys, a.checkLetters(ctx), a.checkHashing(), a.suggestHashing()), nil
+	return append(checks, keys, a.checkLimits(ctx), a.checkLetters(ctx), a.checkHashing(), a.suggestHashing()), nil
+}
+
+func (a *App) checkLimits(ctx context.Context) Check {
+	if a.redis == nil {
+		return Check{Name: "limits", Outcome: Healthy, Detail: "counted in memory, by each process for itself"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, redisPatience)
+	defer cancel()
+	if err := a.redis.Ping(ctx); err != nil {
+		return Check{
+			Name: "limits", Outcome: Failed, Detail: "Redis does not answer: " + err.Error(),
+			Fix: "Start it, correct the setting redis, or remove it to count in memory.",
+		}
+	}
+	return Check{Name: "limits", Outcome: Healthy, Detail: "counted in Redis, which answers"}
 }
 
 func (a *App) checkDatabase(ctx context.Context) Check {

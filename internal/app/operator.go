@@ -214,21 +214,22 @@ func (o *Operator) RevokeServerKey(ctx context.Context, id string) error {
 }
 
 // InspectToken tells whether a token of any kind is accepted now, and why not. The
-// answer has "accepted" (bool), "reason" where it is not, and what else the kind allows.
+// answer has "accepted" (bool), "checked_as", the public URL that it was checked for, and
+// "reason" where it is not accepted, or what else the kind allows.
 func (o *Operator) InspectToken(ctx context.Context, token secret.Text) (map[string]any, error) {
 	found, err := o.app.Issuer.Introspect(ctx, token)
 	if err != nil {
 		return nil, err
 	}
+	verdict := map[string]any{"accepted": found.Active, "checked_as": o.app.URL}
 	if found.Active {
-		return map[string]any{
-			"accepted": true, "kind": found.Kind, "user_id": string(found.Claims.Subject), "session_id": string(found.Session.ID),
-			"session_expires_at": found.Session.ExpiresAt,
-		}, nil
+		verdict["kind"], verdict["user_id"] = found.Kind, string(found.Claims.Subject)
+		verdict["session_id"], verdict["session_expires_at"] = string(found.Session.ID), found.Session.ExpiresAt
+		return verdict, nil
 	}
-	_, err = o.app.Issuer.Authenticate(ctx, token)
-	if err == nil {
-		return map[string]any{"accepted": true}, nil
+	verdict["reason"] = "it has expired, was spent, or was not made by this limen for this public URL"
+	if _, err := o.app.Issuer.Authenticate(ctx, token); errors.Is(err, session.ErrEnded) {
+		verdict["reason"] = "its session has ended"
 	}
-	return map[string]any{"accepted": false, "reason": fault.Of(err).Detail}, nil
+	return verdict, nil
 }

@@ -31,7 +31,11 @@ func Serve(ctx context.Context, cfg *Config, mode Mode, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer func() {
+		if err := a.Close(); err != nil {
+			log.Error("the database was not closed in order", "error", err)
+		}
+	}()
 	var people []Person
 	if mode == Development {
 		if people, err = a.seed(ctx); err != nil {
