@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,3 +49,5 @@ func actorOf(t *testing.T, s *app.Server, c *app.Client) actor {
 	}
 	return actor{auth.Actor{Account: who.Account, Session: who.Session}, session.Browser{IP: "192.0.2.1", Delivery: session.Token}}
 }
+
+func escape(s string) string { return url.QueryEscape(s) }

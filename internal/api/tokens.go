@@ -188,6 +188,9 @@ func (a *API) streamRevocations(c *web.Call, after string) error {
 	out := http.NewResponseController(c.W)
 	started := false
 	write := func(text string) error {
+		if err := c.StillAllowed(); err != nil {
+			return err
+		}
 		if !started {
 			c.W.Header().Set("Content-Type", "text/event-stream")
 			c.W.WriteHeader(http.StatusOK)

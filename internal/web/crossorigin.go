@@ -6,11 +6,14 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/limenauth/limen/internal/session"
 )
 
-// sameOrigin is the rule against cross-site request forgery: an unsafe request without
-// Authorization is same-origin or comes from an allowed origin, and a document frame of
-// another site reads nothing of the API.
+// sameOrigin is the rule against cross-site request forgery: an unsafe request that
+// carries cookies or may be given some is same-origin or comes from an allowed origin, and
+// a document frame of another site reads nothing of the API. Beside Authorization no
+// cookie is read, and none is given unless the client asks for a cookie mode.
 //
 // It holds to http.CrossOriginProtection's order (Fetch Metadata first, Origin where
 // there is none, and neither means no browser) without its patterns and its parsing:
@@ -20,7 +23,7 @@ import (
 // with Origin: null to its own host; Sec-Fetch-Site says same-origin then, and our pages
 // use the policy same-origin for the browsers that do not send it.
 func (c *Call) sameOrigin() error {
-	if c.authorized() || c.row.Exempt != "" {
+	if c.authorized() && c.Delivery == session.Token || c.row.Exempt != "" {
 		return nil
 	}
 	site, many := single(c.R.Header, "Sec-Fetch-Site")

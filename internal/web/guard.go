@@ -24,6 +24,10 @@ func (c *Call) guard() error {
 	return c.checkKey(scope)
 }
 
+// StillAllowed asks the guard of a stream once more: a server key that was revoked since
+// must learn nothing further.
+func (c *Call) StillAllowed() error { return c.guard() }
+
 // Identify returns who is signed in. It refuses with unauthenticated or session_ended;
 // never does it return nil and no error. Rows that let anyone pass may ask it too. A call
 // asks once: a refresh token that was refused is not shown a second time.
