@@ -1,0 +1,182 @@
+package api_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/limenauth/limen/internal/testkit/app"
+)
+
+// guess tries a password from a network and tells the code of the refusal, or "".
+func guess(s *app.Server, t *testing.T, identifier, password, from string, header ...string) string {
+	t.Helper()
+	got := s.Client(t, "").Do("POST", "/v1/sign-in/password", app.M{"identifier": identifier, "password": password},
+		append(header, "X-Forwarded-For", from)...)
+	return got.Code()
+}
+
+// TestParallelGuesses: however many guesses come at once, no more are judged than the limit
+// allows, whether the person exists or not.
+func TestParallelGuesses(t *testing.T) {
+	s := app.SQLite(t, manyNetworks) // the limits are counted in memory
+	signedIn(t, s, "many@example.com", "")
+	for _, identifier := range []string{"many@example.com", "nobody@example.com"} {
+		judged := race(40, func() bool { return guess(s, t, identifier, "a wrong password", network(1)) == "invalid_credentials" })
+		if judged != 10 {
+			t.Errorf("%s: %d guesses were judged, want 10", identifier, judged)
+		}
+		// Another network, another budget: the owner is not locked out.
+		if got := guess(s, t, identifier, "a wrong password", network(2)); got != "invalid_credentials" {
+			t.Errorf("%s: another network is answered %s", identifier, got)
+		}
+	}
+	if got := guess(s, t, "many@example.com", app.Password, network(1)); got != "rate_limited" {
+		t.Errorf("the right password after too many wrong ones is answered %q", got)
+	}
+	if got := guess(s, t, "many@example.com", app.Password, network(2)); got != "" {
+		t.Errorf("the owner from another network is answered %s", got)
+	}
+	s.Clock.Advance(16 * time.Minute)
+	if got := guess(s, t, "many@example.com", app.Password, network(1)); got != "" {
+		t.Errorf("later the owner is answered %s", got)
+	}
+}
+
+// TestAliasesShareOneBudget: the address, its other spellings and the username of one
+// person are one target (CVE-2025-24806), on the pages, over the API and for the current
+// password of a change.
+func TestAliasesShareOneBudget(t *testing.T) {
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "alias@example.com", "")
+		c.Do("PATCH", "/v1/me", app.M{"username": "Alias.One"}).Want(http.StatusOK)
+		judged := 0
+		for _, name := range []string{
+			"alias@example.com", "ALIAS@EXAMPLE.COM", " alias@example.com ", "ａlias@example.com", "alias@EXAMPLE.com", "alias@ｅxample.com",
+			"alias.one", "ALIAS.ONE", "ａlias.one", " Alias.One", "alias@example.com", "alias.one", "Alias@Example.Com",
+		} {
+			if guess(s, t, name, "a wrong password", network(1)) == "invalid_credentials" {
+				judged++
+			}
+		}
+		if judged != 10 {
+			t.Errorf("%d guesses were judged over all spellings, want 10", judged)
+		}
+		form := url.Values{"identifier": {"alias.one"}, "password": {app.Password}}
+		s.Client(t, "").Do("POST", "/sign-in", form, "X-Forwarded-For", network(1)).Want(http.StatusTooManyRequests)
+
+		// The person who is signed in guesses the old password under the same budget.
+		thief := s.Client(t, "")
+		thief.SignIn("alias@example.com")
+		judged = 0
+		for range 12 {
+			got := thief.Do("POST", "/v1/me/password", app.M{"current_password": "a wrong password", "new_password": "another threshold"}, "X-Forwarded-For", network(3))
+			if got.Code() == "invalid_credentials" {
+				judged++
+			}
+		}
+		if judged != 10 {
+			t.Errorf("%d guesses at the current password were judged, want 10", judged)
+		}
+		if got := guess(s, t, "alias.one", "a wrong password", network(3)); got != "rate_limited" {
+			t.Errorf("after those, a sign-in is answered %s", got)
+		}
+	})
+}
+
+// TestManyNetworksCannotLockTheOwnerOut: strangers from many networks together get a
+// hundred guesses; then the owner still comes in from a device they used before, and a
+// stranger does not with a device of their own.
+func TestManyNetworksCannotLockTheOwnerOut(t *testing.T) {
+	s := app.SQLite(t, manyNetworks)
+	owner := signedIn(t, s, "locked@example.com", "")
+	mallory := signedIn(t, s, "mallory@example.com", "")
+	judged := 0
+	for n := range 110 {
+		if guess(s, t, "locked@example.com", "a wrong password", network(n%20)) == "invalid_credentials" {
+			judged++
+		}
+	}
+	if judged != 100 {
+		t.Errorf("%d guesses were judged from many networks, want 100", judged)
+	}
+	if got := guess(s, t, "locked@example.com", app.Password, network(30)); got != "rate_limited" {
+		t.Errorf("an unknown place is answered %q", got)
+	}
+	for name, device := range map[string]string{"mallory's device": mallory.Device, "one of mallory's making": "lds_" + strings.Repeat("A", 64)} {
+		if got := guess(s, t, "locked@example.com", app.Password, network(30), "Limen-Device", device); got != "rate_limited" {
+			t.Errorf("%s is answered %q", name, got)
+		}
+	}
+	if got := guess(s, t, "locked@example.com", app.Password, network(30), "Limen-Device", owner.Device); got != "" {
+		t.Errorf("the owner's device is answered %s", got)
+	}
+	// A stolen device has a budget too.
+	judged = 0
+	for n := range 12 {
+		if guess(s, t, "locked@example.com", "a wrong password", network(n), "Limen-Device", owner.Device) == "invalid_credentials" {
+			judged++
+		}
+	}
+	if judged != 10 {
+		t.Errorf("%d guesses were judged from the owner's device, want 10", judged)
+	}
+}
+
+// TestLettersAreBounded: to one address from one network, from all of them, and the person
+// elsewhere is not kept from theirs at once.
+func TestLettersAreBounded(t *testing.T) {
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		ask := func(from string) int {
+			return s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": "letters@example.com"}, "X-Forwarded-For", from).Status
+		}
+		count := func(n int, from func(int) string) (sent int) {
+			for i := range n {
+				if ask(from(i)) == http.StatusOK {
+					sent++
+				}
+			}
+			return sent
+		}
+		if sent := count(12, func(int) string { return network(1) }); sent != 10 {
+			t.Errorf("%d letters from one network, want 10", sent)
+		}
+		if ask(network(2)) != http.StatusOK {
+			t.Error("the person on another network gets no letter")
+		}
+		if sent := count(20, func(i int) string { return network(3 + i) }); sent != 9 {
+			t.Errorf("%d more letters from many networks, want 9", sent)
+		}
+		rows := s.Look(t, "SELECT count(*) FROM outbox")
+		if rows[0][0] != "20" {
+			t.Errorf("%s letters in the outbox, want 20", rows[0][0])
+		}
+	})
+}
+
+// TestForwardedAddresses: a client does not choose the network that it is counted with.
+func TestForwardedAddresses(t *testing.T) {
+	s := app.SQLite(t, nil) // no proxy is trusted
+	judged := 0
+	for n := range 15 {
+		header := []string{"Forwarded", "for=" + network(n), "X-Real-IP", network(n), "X-Client-IP", network(n), "True-Client-IP", network(n), "CF-Connecting-IP", network(n)}
+		if guess(s, t, "nobody@example.com", "a wrong password", network(n), header...) == "invalid_credentials" {
+			judged++
+		}
+	}
+	if judged != 10 {
+		t.Errorf("%d guesses were judged under forged addresses, want 10", judged)
+	}
+	trusting := app.SQLite(t, manyNetworks)
+	judged = 0
+	for n := range 15 { // the entry that our proxy wrote is the last one
+		if guess(trusting, t, "nobody@example.com", "a wrong password", network(n)+", 203.0.113.9") == "invalid_credentials" {
+			judged++
+		}
+	}
+	if judged != 10 {
+		t.Errorf("%d guesses were judged behind a proxy, want 10", judged)
+	}
+}
