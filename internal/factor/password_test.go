@@ -367,14 +367,22 @@ func TestCalibrate(t *testing.T) {
 	if got := factor.Calibrate(150*time.Millisecond, every(100*time.Millisecond)); got.Check() != nil || got.MemoryKiB <= floor.MemoryKiB {
 		t.Errorf("a target above the floor gives %+v: %v", got, got.Check())
 	}
-	got := factor.Calibrate(80*time.Millisecond, time.Now)
-	if err := got.Check(); err != nil {
-		t.Errorf("%+v: %v", got, err)
-	}
-	if got.MemoryKiB == floor.MemoryKiB && got.Time == floor.Time {
+	// Another process may take the machine while one of the two is measured, and not while
+	// the other is: then it is tried again.
+	for try := 1; ; try++ {
+		got := factor.Calibrate(80*time.Millisecond, time.Now)
+		if err := got.Check(); err != nil {
+			t.Errorf("%+v: %v", got, err)
+		}
+		if got.MemoryKiB != floor.MemoryKiB || got.Time != floor.Time {
+			break
+		}
 		cost := fastest(func() { floor.Verify(floor.Dummy(), "x") })
-		if cost < 60*time.Millisecond {
-			t.Errorf("one hash takes %v and the settings were not raised to 80 ms", cost)
+		if cost >= 60*time.Millisecond {
+			break
+		}
+		if try == 5 {
+			t.Fatalf("one hash takes %v and the settings were not raised to 80 ms", cost)
 		}
 	}
 }
