@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -69,13 +70,17 @@ func Tables() []string {
 // Count returns how many rows each table holds.
 func (s *Server) Count(t testing.TB) map[string]int {
 	t.Helper()
-	out := map[string]int{}
+	var counts []string
 	for _, table := range Tables() {
-		n, err := strconv.Atoi(s.Look(t, "SELECT count(*) FROM "+table)[0][0])
+		counts = append(counts, "(SELECT count(*) FROM "+table+")")
+	}
+	out := map[string]int{}
+	for i, text := range s.Look(t, "SELECT "+strings.Join(counts, ", "))[0] {
+		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[table] = n
+		out[Tables()[i]] = n
 	}
 	return out
 }
