@@ -65,7 +65,7 @@ func (a *Auth) UpdateProfile(ctx context.Context, actor Actor, p account.Profile
 // by which a person can sign in.
 func (a *Auth) mayRename(ctx context.Context, tx *store.Tx, who account.Account, key string) (refusal, err error) {
 	if key == "" {
-		if who.Email == "" {
+		if who.Email == "" || !who.EmailVerified { // an address is a way in once it is proven
 			return ErrLastCredential, nil
 		}
 		return nil, nil
