@@ -45,12 +45,14 @@
 // writer, owns the only connection that may write. It begins a transaction, hands the
 // connection to the first caller in line, takes it back, hands it to the next, and
 // commits when nobody waits any more, when 64 closures have run, or after 5 ms. It
-// never waits for company: alone, a closure commits at once.
+// never waits for company: alone, a closure commits at once. But it lets whoever can run
+// do so first, since those who are about to stand in line may as well share the commit.
 //
 // A closure runs in its caller's goroutine, under a savepoint. So a panic goes where
 // it belongs, with its stack, and a closure never runs behind the back of a caller
 // who has left. An error or a panic rolls back to the savepoint and concerns nobody
-// else. When the whole transaction is lost (a full disk, a closure that says
+// else. A single statement of the store's own (refresh) needs neither: the writer runs
+// it itself, and saves the way there and back. When the whole transaction is lost (a full disk, a closure that says
 // ROLLBACK) or its COMMIT fails, nobody is acknowledged, and each closure runs once
 // more, alone: the one that broke the batch breaks only itself.
 //

@@ -36,7 +36,8 @@ const (
 		WHERE id = $5 AND generation = $6 AND delivery IN ($7, $8) AND ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1
 		AND (device_hash = $3 OR (NOT bound AND $3 IS NULL))
 		AND epoch = (SELECT a.epoch FROM account a WHERE a.id = session.account_id AND a.banned_at IS NULL)
-		RETURNING ` + sessionColumns + `,
+		RETURNING account_id, client, delivery, idle_expires_at, expires_at, created_at, authenticated_at, methods, aal,
+		location, device_name, device_os, device_browser, device_kind,
 		(SELECT a.roles FROM account a WHERE a.id = session.account_id),
 		(SELECT e.address FROM email e WHERE e.account_id = session.account_id AND e.is_primary),
 		(SELECT e.verified_at FROM email e WHERE e.account_id = session.account_id AND e.is_primary)`
@@ -194,6 +195,8 @@ type Rotation struct {
 
 // Rotated is the session after a rotation, with the claims of its access token.
 type Rotated struct {
+	// Session holds what an answer shows, and not the rest of the row: neither the device
+	// secret's hash nor the epoch, how it was proven last, or its recoveries.
 	Session       session.Session
 	Roles         []string
 	Email         string
@@ -213,14 +216,19 @@ func (s *Store) RotateSession(ctx context.Context, r Rotation) (Rotated, bool, e
 	}
 	args := []any{when(r.Now), when(r.IdleUntil), device, r.IP, string(r.Session), r.Generation,
 		string(r.Deliveries[0]), string(r.Deliveries[1])}
+	to := &out.Session
 	found, err := s.single(ctx, sqlSessionRotate, args, func(scan func(...any) error) error {
-		return scan(append(sessionFields(&out.Session, &methods), &roles, optional(&out.Email), stamp(&verified))...)
+		return scan(&to.Account, &to.Client, &to.Delivery, stamp(&to.IdleExpiresAt), stamp(&to.ExpiresAt), stamp(&to.CreatedAt),
+			stamp(&to.AuthenticatedAt), &methods, &to.AAL, &to.Location, &to.Device.Name, &to.Device.OS, &to.Device.Browser,
+			&to.Device.Kind, &roles, optional(&out.Email), stamp(&verified))
 	})
 	if err != nil || !found {
 		return Rotated{}, false, err
 	}
+	at := r.Now.UTC().Truncate(time.Microsecond) // as the row has it
+	to.ID, to.Generation, to.RotatedAt, to.LastSeenAt, to.IP = r.Session, r.Generation+1, at, at, r.IP
 	out.EmailVerified = !verified.IsZero()
-	return out, true, errors.Join(json.Unmarshal([]byte(methods), &out.Session.Methods), json.Unmarshal([]byte(roles), &out.Roles))
+	return out, true, errors.Join(json.Unmarshal([]byte(methods), &to.Methods), json.Unmarshal([]byte(roles), &out.Roles))
 }
 
 // EndSession ends one session of a person and publishes that until then its tokens are

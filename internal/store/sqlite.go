@@ -108,7 +108,7 @@ func (d *sqliteDB) transact(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (d *sqliteDB) single(ctx context.Context, fn func(context.Context, runner) error) error {
-	return d.writer.do(ctx, &job{atomic: true, fn: func(tx *Tx) error { return fn(tx.ctx, tx.run) }})
+	return d.writer.do(ctx, &job{single: true, fn: func(tx *Tx) error { return fn(tx.ctx, tx.run) }})
 }
 
 func (d *sqliteDB) ping(ctx context.Context) error { return d.readers.PingContext(ctx) }

@@ -61,7 +61,8 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 // single runs one statement with RETURNING as a transaction of its own: one round
 // trip to PostgreSQL, one place in a batch on SQLite. The statement's effect is
 // durable when it returns nil. The row, if there is one, is handed to scan; a failing
-// scan does not undo the statement.
+// scan does not undo the statement. Scan may still be running when an error is returned:
+// what it writes is to be read after success only.
 func (s *Store) single(ctx context.Context, q string, args []any, scan func(func(...any) error) error) (found bool, err error) {
 	leave, err := s.enter()
 	if err != nil {
@@ -69,13 +70,18 @@ func (s *Store) single(ctx context.Context, q string, args []any, scan func(func
 	}
 	defer leave()
 	err = s.retry(ctx, func() error {
-		return s.db.single(ctx, func(ctx context.Context, run runner) error {
+		var row bool // this try's own: one that was given up may still be running
+		err := s.db.single(ctx, func(ctx context.Context, run runner) error {
 			rows, err := run.query(ctx, q, args)
-			found, err = scanOne(rows, err, scan)
+			row, err = scanOne(rows, err, scan)
 			return err
 		})
+		if err == nil {
+			found = row
+		}
+		return err
 	})
-	return found && err == nil, err
+	return found, err
 }
 
 // maxTries bounds how often contention is met with another try.
