@@ -21,9 +21,6 @@ import (
 // TestProcess starts the real program, built once as it is shipped, and treats it as
 // operators, clients and accidents do.
 func TestProcess(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds and starts the program")
-	}
 	b := build(t)
 	for name, test := range map[string]func(*testing.T, binary){
 		"dev": testDev, "refusals": testRefusals, "terminate": testTerminate, "kinds": testKinds,

@@ -9,9 +9,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
+	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/store"
 	"github.com/limenauth/limen/internal/testkit/db"
 )
@@ -24,7 +24,7 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "limen.db")
 	var acknowledged []string
 	for life := range 6 {
-		child := exec.Command(os.Args[0], "-test.run=^TestDurableChild$", "-test.count=1")
+		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), durableFile+"="+path)
 		child.Stderr = os.Stderr
 		out, err := child.StdoutPipe()
@@ -78,38 +78,47 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	t.Logf("%d acknowledged writes in 6 lives, none lost", len(acknowledged))
 }
 
-// TestDurableChild is the process that dies: 8 writers, each telling its row's id on
-// standard output as soon as it is acknowledged.
-func TestDurableChild(t *testing.T) {
-	path := os.Getenv(durableFile)
-	if path == "" {
-		t.Skip("runs as a child of TestKilledProcessLosesNothingAcknowledged")
+// TestMain lets the same binary be the process that dies.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(durableFile); path != "" {
+		err := writeUntilKilled(path)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
+	os.Exit(m.Run())
+}
+
+// writeUntilKilled is the process that dies: 8 writers, each telling its row's id on
+// standard output as soon as it is acknowledged.
+func writeUntilKilled(path string) error {
 	ctx := context.Background()
-	c := store.Config{SQLite: path, Ring: ringOf(t, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="), Kind: store.Development, Now: db.NewClock().Now}
-	s, err := store.Open(ctx, c)
+	ring, err := secret.ParseRing("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=")
 	if err != nil {
-		t.Fatal(err)
+		return err
+	}
+	s, err := store.Open(ctx, store.Config{SQLite: path, Ring: ring, Kind: store.Development, Now: db.NewClock().Now})
+	if err != nil {
+		return err
 	}
 	err = s.Tx(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`CREATE TABLE IF NOT EXISTS scratch (id TEXT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)`)
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	var writers sync.WaitGroup
-	for w := range 8 {
-		writers.Go(func() {
+	failed := make(chan error, 8)
+	for w := range cap(failed) {
+		go func() {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
 				if err := s.Tx(ctx, insert(id)); err != nil {
-					t.Error(err)
+					failed <- err
 					return
 				}
 				os.Stdout.WriteString(id + "\n") // one write, so whole or not at all
 			}
-		})
+		}()
 	}
-	writers.Wait()
+	return <-failed
 }
