@@ -69,12 +69,11 @@ func (i *Issuer) sign(who account.Account, s session.Session, now, expires time.
 	if k == nil {
 		return "", errors.New("no signing key is active yet")
 	}
-	signed, err := k.signer.Sign(payload)
+	token, err := k.signer.token(payload)
 	if err != nil {
 		return "", fmt.Errorf("signing an access token: %w", err)
 	}
-	token, err := signed.CompactSerialize()
-	return secret.Text(token), err
+	return secret.Text(token), nil
 }
 
 // Authenticated is the session behind an access token.

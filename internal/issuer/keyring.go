@@ -38,7 +38,7 @@ const rsaBits = 2048
 type key struct {
 	row    store.SigningKey
 	public jose.JSONWebKey
-	signer jose.Signer
+	signer signer
 }
 
 // keyring is an immutable picture of the keys, replaced as a whole.
@@ -257,7 +257,7 @@ func (i *Issuer) loadKeys(ctx context.Context) error {
 	return nil
 }
 
-var errForeignKey = errors.New("the private key is of another kind than its algorithm")
+var errForeignKey = errors.New("the private key does not belong to its algorithm or to its public key")
 
 func (i *Issuer) openKey(row store.SigningKey) (k key, err error) {
 	der, err := i.Keys.SigningKeys.Open(row.ID, row.Sealed)
@@ -275,8 +275,12 @@ func (i *Issuer) openKey(row store.SigningKey) (k key, err error) {
 	if !k.public.IsPublic() || k.public.KeyID != row.ID || k.public.Algorithm != row.Alg {
 		return k, errForeignKey
 	}
-	k.signer, err = jose.NewSigner(
-		jose.SigningKey{Algorithm: jose.SignatureAlgorithm(row.Alg), Key: jose.JSONWebKey{Key: private, KeyID: row.ID}},
-		(&jose.SignerOptions{}).WithType(tokenType))
+	// A pair that does not belong together would sign what nobody can verify.
+	half, ok := private.(crypto.Signer)
+	whole, same := k.public.Key.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !same || !whole.Equal(half.Public()) {
+		return k, errForeignKey
+	}
+	k.signer, err = newSigner(Algorithm(row.Alg), row.ID, private)
 	return k, err
 }
