@@ -83,6 +83,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.app.Handler.ServeHTTP(w, r) }
 
 // Run sends letters, tends keys and sweeps until the context ends. One call per server.
+// Open streams of revocations end with the context too, so that a server which shuts
+// down need not wait for them.
 func (s *Server) Run(ctx context.Context) { s.app.Run(ctx) }
 
 // Close lets the database go. Let requests and Run finish first.
