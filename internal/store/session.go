@@ -60,7 +60,7 @@ const (
 	sqlSessionView = `SELECT s.account_id, s.client, s.generation, s.rotated_at, s.device_hash, s.bound, s.delivery, s.epoch,
 		s.idle_expires_at, s.expires_at, s.ended_at, s.authenticated_at, s.authenticated_by, s.methods, s.aal,
 		a.username, a.first_name, a.last_name, a.picture, a.locale, a.roles, a.public_metadata, a.unsafe_metadata,
-		a.password_hash, a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at,
+		a.password_hash, a.password_changed_at, a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at,
 		e.address, e.verified_at
 		FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN email e ON e.account_id = s.account_id AND e.is_primary
 		WHERE s.id = $1`
@@ -102,7 +102,7 @@ func (r reader) SessionByID(ctx context.Context, id session.ID) (session.Session
 // SessionView reads a session and its person in one look-up: the liveness check of
 // every signed-in request. It leaves out what only lists and the refresh rule show: of
 // the session where and on what it is used, when it began and was seen, its recoveries
-// and why it ended; of the person the private metadata and when the password changed.
+// and why it ended; of the person the private metadata.
 func (r reader) SessionView(ctx context.Context, id session.ID) (s session.Session, a account.Account, found bool, err error) {
 	var methods, roles, public, unsafe string
 	var verified time.Time
@@ -110,7 +110,7 @@ func (r reader) SessionView(ctx context.Context, id session.ID) (s session.Sessi
 		&s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch,
 		stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), stamp(&s.AuthenticatedAt), &s.AuthenticatedBy, &methods, &s.AAL,
 		optional(&a.Username), optional(&a.FirstName), optional(&a.LastName), optional(&a.Picture), optional(&a.Locale),
-		&roles, &public, &unsafe, optional(&a.PasswordHash), &a.CredentialVersion, &a.Epoch, stamp(&a.CreatedAt),
+		&roles, &public, &unsafe, optional(&a.PasswordHash), stamp(&a.PasswordChangedAt), &a.CredentialVersion, &a.Epoch, stamp(&a.CreatedAt),
 		stamp(&a.UpdatedAt), stamp(&a.LastSignInAt), stamp(&a.BannedAt), optional(&a.Email), stamp(&verified))
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Session{}, account.Account{}, false, nil
