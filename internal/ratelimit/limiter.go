@@ -48,7 +48,7 @@ type Taken struct {
 // with the context's error.
 func (l *Limiter) Take(ctx context.Context, now time.Time, needs ...Need) (*Taken, error) {
 	if l.Counter != nil && l.mayTry(now) {
-		d, err := l.call(ctx, func(ctx context.Context) (Decision, error) { return l.Counter.Take(ctx, now, needs...) })
+		d, err := l.call(ctx, l.Counter, func(ctx context.Context) (Decision, error) { return l.Counter.Take(ctx, now, needs...) })
 		switch {
 		case err == nil:
 			l.retryAt.Store(0)
@@ -83,7 +83,7 @@ func (t *Taken) GiveBack(ctx context.Context, now time.Time) {
 	if t.counter == t.limiter.Counter && !t.limiter.mayTry(now) {
 		return // it failed a moment ago: the request need not wait for it again
 	}
-	_, err := t.limiter.call(context.WithoutCancel(ctx), func(ctx context.Context) (Decision, error) {
+	_, err := t.limiter.call(context.WithoutCancel(ctx), t.counter, func(ctx context.Context) (Decision, error) {
 		return Decision{}, t.counter.GiveBack(ctx, now, t.decision)
 	})
 	switch {
@@ -104,7 +104,11 @@ func (l *Limiter) judge(c Counter, d Decision) (*Taken, error) {
 	return nil, fault.ErrRateLimited.After((d.RetryAfter + time.Second - 1).Truncate(time.Second))
 }
 
-func (l *Limiter) call(ctx context.Context, do func(context.Context) (Decision, error)) (Decision, error) {
+// call bounds how long a counter may take. Memory never waits, so it needs no timer.
+func (l *Limiter) call(ctx context.Context, c Counter, do func(context.Context) (Decision, error)) (Decision, error) {
+	if _, local := c.(*Memory); local {
+		return do(ctx)
+	}
 	timeout := l.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
