@@ -59,6 +59,17 @@ func browser(c *web.Call) (session.Browser, error) {
 	return b, err
 }
 
+// from makes a handler of a function that is told where its call comes from.
+func from[In, Out any](fn func(*web.Call, session.Browser, In) (Out, error)) web.Handler {
+	return web.JSON(func(c *web.Call, in In) (out Out, err error) {
+		b, err := browser(c)
+		if err != nil {
+			return out, err
+		}
+		return fn(c, b, in)
+	})
+}
+
 func actor(c *web.Call) auth.Actor { return auth.Actor(*c.Actor) }
 
 // issue turns a grant into the answer that carries its tokens.

@@ -17,21 +17,21 @@ func (a *API) me() web.Table {
 		{Pattern: "GET /v1/me", Guard: web.SignedIn, Limit: web.Free(), Handle: web.JSON(a.readMe), Doc: web.Doc{
 			Tag: "Account", Summary: "Who is signed in",
 		}},
-		{Pattern: "PATCH /v1/me", Guard: web.SignedIn, Limit: trying, Handle: web.JSON(a.updateMe), Doc: web.Doc{
+		{Pattern: "PATCH /v1/me", Guard: web.SignedIn, Limit: trying, Handle: from(a.updateMe), Doc: web.Doc{
 			Tag: "Account", Summary: "Change the profile", Detail: "What is absent stays; an empty text clears.",
 			Faults: []*fault.Fault{auth.ErrUsernameTaken, auth.ErrLastCredential},
 		}},
-		{Pattern: "DELETE /v1/me", Guard: web.SignedIn, Limit: trying, Handle: web.JSON(a.deleteMe), Doc: web.Doc{
+		{Pattern: "DELETE /v1/me", Guard: web.SignedIn, Limit: trying, Handle: from(a.deleteMe), Doc: web.Doc{
 			Tag: "Account", Summary: "Delete the account", Faults: []*fault.Fault{signin.ErrReauthenticate},
 		}},
-		{Pattern: "POST /v1/me/password", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: web.JSON(a.changePassword), Doc: web.Doc{
+		{Pattern: "POST /v1/me/password", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: from(a.changePassword), Doc: web.Doc{
 			Tag: "Account", Summary: "Change the password",
 			Faults: []*fault.Fault{signin.ErrReauthenticate, signin.ErrInvalidCredentials, fault.ErrUnavailable},
 		}},
-		{Pattern: "POST /v1/me/reauthenticate/begin", Guard: web.SignedIn, Limit: asking, Handle: web.JSON(a.beginReauthentication), Doc: web.Doc{
+		{Pattern: "POST /v1/me/reauthenticate/begin", Guard: web.SignedIn, Limit: asking, Handle: from(a.beginReauthentication), Doc: web.Doc{
 			Tag: "Account", Summary: "Ask to prove again who is signed in", Faults: []*fault.Fault{fault.ErrUnavailable},
 		}},
-		{Pattern: "POST /v1/me/reauthenticate", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: web.JSON(a.reauthenticate), Doc: web.Doc{
+		{Pattern: "POST /v1/me/reauthenticate", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: from(a.reauthenticate), Doc: web.Doc{
 			Tag: "Account", Summary: "Prove again who is signed in",
 			Detail: "The same session with a fresh auth_time and a new generation.",
 			Faults: []*fault.Fault{signin.ErrInvalidCredentials, signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts},
@@ -52,22 +52,14 @@ type updateMe struct {
 	profile
 }
 
-func (a *API) updateMe(c *web.Call, in updateMe) (web.User, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.User{}, err
-	}
+func (a *API) updateMe(c *web.Call, b session.Browser, in updateMe) (web.User, error) {
 	p := in.account()
 	p.Username, p.Picture = in.Username, in.Picture
 	who, err := a.Auth.UpdateProfile(c.R.Context(), actor(c), p, b)
 	return web.UserOf(who), err
 }
 
-func (a *API) deleteMe(c *web.Call, _ web.None) (web.NoContent, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.NoContent{}, err
-	}
+func (a *API) deleteMe(c *web.Call, b session.Browser, _ web.None) (web.NoContent, error) {
 	if err := a.Auth.DeleteAccount(c.R.Context(), actor(c), b); err != nil {
 		return web.NoContent{}, err
 	}
@@ -81,11 +73,7 @@ type changePassword struct {
 	SignOutOthers   *bool  `json:"sign_out_others,omitempty" doc:"true when absent."`
 }
 
-func (a *API) changePassword(c *web.Call, in changePassword) (web.NoContent, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.NoContent{}, err
-	}
+func (a *API) changePassword(c *web.Call, b session.Browser, in changePassword) (web.NoContent, error) {
 	return web.NoContent{}, a.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
 		Current: in.CurrentPassword, New: in.NewPassword, KeepOthers: in.SignOutOthers != nil && !*in.SignOutOthers,
 	}, b)
@@ -102,11 +90,7 @@ type reauthentication struct {
 	ResendIn  int64        `json:"resend_in"`
 }
 
-func (a *API) beginReauthentication(c *web.Call, in beginReauthentication) (reauthentication, error) {
-	b, err := browser(c)
-	if err != nil {
-		return reauthentication{}, err
-	}
+func (a *API) beginReauthentication(c *web.Call, b session.Browser, in beginReauthentication) (reauthentication, error) {
 	if err := c.Keeps(c.Actor.Session.Delivery); err != nil {
 		return reauthentication{}, err
 	}
@@ -135,11 +119,7 @@ type reauthenticate struct {
 	Password string `json:"password,omitempty"`
 }
 
-func (a *API) reauthenticate(c *web.Call, in reauthenticate) (web.Issued, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Issued{}, err
-	}
+func (a *API) reauthenticate(c *web.Call, b session.Browser, in reauthenticate) (web.Issued, error) {
 	if err := c.Keeps(c.Actor.Session.Delivery); err != nil {
 		return web.Issued{}, err
 	}

@@ -12,10 +12,10 @@ func (a *API) sessions() web.Table {
 		{Pattern: "GET /v1/sessions", Guard: web.SignedIn, Limit: web.Free(), Handle: web.JSON(a.listSessions), Doc: web.Doc{
 			Tag: "Sessions", Summary: "List the sessions that can still be used",
 		}},
-		{Pattern: "DELETE /v1/sessions/{id}", Guard: web.SignedIn, Limit: web.Free(), Handle: web.JSON(a.endSession), Doc: web.Doc{
+		{Pattern: "DELETE /v1/sessions/{id}", Guard: web.SignedIn, Limit: web.Free(), Handle: from(a.endSession), Doc: web.Doc{
 			Tag: "Sessions", Summary: "End one session", Faults: []*fault.Fault{fault.ErrNotFound},
 		}},
-		{Pattern: "DELETE /v1/sessions", Guard: web.SignedIn, Limit: web.Free(), Handle: web.JSON(a.endOtherSessions), Doc: web.Doc{
+		{Pattern: "DELETE /v1/sessions", Guard: web.SignedIn, Limit: web.Free(), Handle: from(a.endOtherSessions), Doc: web.Doc{
 			Tag: "Sessions", Summary: "End all other sessions",
 		}},
 	}
@@ -46,22 +46,14 @@ type sessionPath struct {
 	ID string `json:"-" path:"id"`
 }
 
-func (a *API) endSession(c *web.Call, in sessionPath) (web.NoContent, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.NoContent{}, err
-	}
-	err = a.Auth.EndSession(c.R.Context(), actor(c), session.ID(in.ID), b)
+func (a *API) endSession(c *web.Call, b session.Browser, in sessionPath) (web.NoContent, error) {
+	err := a.Auth.EndSession(c.R.Context(), actor(c), session.ID(in.ID), b)
 	if err == nil && session.ID(in.ID) == c.Actor.Session.ID {
 		c.DropSession()
 	}
 	return web.NoContent{}, err
 }
 
-func (a *API) endOtherSessions(c *web.Call, _ web.None) (web.NoContent, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.NoContent{}, err
-	}
+func (a *API) endOtherSessions(c *web.Call, b session.Browser, _ web.None) (web.NoContent, error) {
 	return web.NoContent{}, a.Auth.EndOtherSessions(c.R.Context(), actor(c), b)
 }

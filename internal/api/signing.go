@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/web"
 )
@@ -10,29 +11,29 @@ import (
 // signing are the ways in.
 func (a *API) signing() web.Table {
 	return web.Table{
-		{Pattern: "POST /v1/sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: web.JSON(a.signUp), Doc: web.Doc{
+		{Pattern: "POST /v1/sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: from(a.signUp), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Begin an account",
 			Detail: "With an e-mail address the answer is needs_verification, for a free and for a taken address alike (enumeration mode strict).",
 			Faults: []*fault.Fault{signin.ErrSignUpClosed, auth.ErrUsernameTaken, auth.ErrEmailTaken, fault.ErrUnavailable},
 		}},
-		{Pattern: "POST /v1/sign-in/password", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: web.JSON(a.signInPassword), Doc: web.Doc{
+		{Pattern: "POST /v1/sign-in/password", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: from(a.signInPassword), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Sign in with a password",
 			Faults: []*fault.Fault{signin.ErrInvalidCredentials, fault.ErrUnavailable},
 		}},
-		{Pattern: "POST /v1/sign-in/code", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.redeemCode), Doc: web.Doc{
+		{Pattern: "POST /v1/sign-in/code", Guard: web.Anyone, Limit: trying, Handle: from(a.redeemCode), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Prove an address with the code from its letter",
 			Faults: []*fault.Fault{
 				signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts, signin.ErrAccountBanned, auth.ErrUsernameTaken,
 			},
 		}},
-		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: web.JSON(a.attemptStatus), Doc: web.Doc{
+		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: from(a.attemptStatus), Doc: web.Doc{
 			Tag: "Sign in", Summary: "How an attempt stands", Faults: []*fault.Fault{signin.ErrAttemptExpired},
 		}},
-		{Pattern: "POST /v1/sign-in/attempts/{attempt}/resend", Guard: web.Anyone, Limit: asking, Handle: web.JSON(a.resendCode), Doc: web.Doc{
+		{Pattern: "POST /v1/sign-in/attempts/{attempt}/resend", Guard: web.Anyone, Limit: asking, Handle: from(a.resendCode), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Send another code; the older one is dead from then on",
 			Faults: []*fault.Fault{signin.ErrAttemptExpired, signin.ErrTooManyAttempts, fault.ErrUnavailable},
 		}},
-		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: web.JSON(a.exchange), Doc: web.Doc{
+		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: from(a.exchange), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Fetch the grant of a hosted sign-in on another origin",
 			Detail: "The code lives 60 seconds and works once, for the redirect_to and the code_challenge that it was made for.",
 			Faults: []*fault.Fault{auth.ErrHandover, signin.ErrAccountBanned},
@@ -47,11 +48,7 @@ type signUp struct {
 	profile
 }
 
-func (a *API) signUp(c *web.Call, in signUp) (web.Step, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Step{}, err
-	}
+func (a *API) signUp(c *web.Call, b session.Browser, in signUp) (web.Step, error) {
 	out, err := a.Auth.SignUp(c.R.Context(), auth.SignUp{
 		Email: in.Email, Username: in.Username, Password: in.Password, Profile: in.account(),
 	}, b)
@@ -66,11 +63,7 @@ type signInPassword struct {
 	Password   string `json:"password"`
 }
 
-func (a *API) signInPassword(c *web.Call, in signInPassword) (web.Step, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Step{}, err
-	}
+func (a *API) signInPassword(c *web.Call, b session.Browser, in signInPassword) (web.Step, error) {
 	out, err := a.Auth.SignInPassword(c.R.Context(), in.Identifier, in.Password, b)
 	if err != nil {
 		return web.Step{}, err
@@ -83,11 +76,7 @@ type redeemCode struct {
 	Code    string `json:"code"`
 }
 
-func (a *API) redeemCode(c *web.Call, in redeemCode) (web.Step, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Step{}, err
-	}
+func (a *API) redeemCode(c *web.Call, b session.Browser, in redeemCode) (web.Step, error) {
 	out, err := a.Auth.RedeemCode(c.R.Context(), hidden(in.Attempt), in.Code, b)
 	if err != nil {
 		return web.Step{}, err
@@ -103,11 +92,7 @@ type attemptStatus struct {
 	Status string `json:"status" enum:"pending,approved,denied,expired,complete"`
 }
 
-func (a *API) attemptStatus(c *web.Call, in attemptPath) (attemptStatus, error) {
-	b, err := browser(c)
-	if err != nil {
-		return attemptStatus{}, err
-	}
+func (a *API) attemptStatus(c *web.Call, b session.Browser, in attemptPath) (attemptStatus, error) {
 	status, err := a.Auth.AttemptStatus(c.R.Context(), hidden(in.Attempt), b)
 	return attemptStatus{Status: status}, err
 }
@@ -119,11 +104,7 @@ type resent struct {
 	ResendIn  int64  `json:"resend_in"`
 }
 
-func (a *API) resendCode(c *web.Call, in attemptPath) (web.Accepted[resent], error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Accepted[resent]{}, err
-	}
+func (a *API) resendCode(c *web.Call, b session.Browser, in attemptPath) (web.Accepted[resent], error) {
 	owed, err := a.Auth.ResendCode(c.R.Context(), hidden(in.Attempt), b)
 	if err != nil {
 		return web.Accepted[resent]{}, err
@@ -139,11 +120,7 @@ type exchange struct {
 	RedirectTo   string `json:"redirect_to"`
 }
 
-func (a *API) exchange(c *web.Call, in exchange) (web.Issued, error) {
-	b, err := browser(c)
-	if err != nil {
-		return web.Issued{}, err
-	}
+func (a *API) exchange(c *web.Call, b session.Browser, in exchange) (web.Issued, error) {
 	granted, err := a.Auth.RedeemHandover(c.R.Context(), in.Code, in.CodeVerifier, in.RedirectTo, b)
 	if err != nil {
 		return web.Issued{}, err
