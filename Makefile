@@ -22,7 +22,7 @@ docs: ## print openapi.json and the pages that follow from the source
 	go test ./internal/app -run 'TestReference|TestEvents|TestOpenAPI|TestRoutes' -update
 
 bench: ## measure, each figure beside its bare limit
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/...
+	go run ./internal/bench/cmd $(BENCH)
 	cd sdk/go && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
 fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each
