@@ -18,17 +18,24 @@ func TestBench(t *testing.T) {
 				db.Postgres(t) // or skip
 			}
 			o := bench.Defaults()
-			o.People, o.Engines, o.Rounds, o.Slice, o.Source, o.Dir = []int{150, 200}, []string{engine}, 1, 20*time.Millisecond, "", t.TempDir()
-			var out strings.Builder
-			if err := bench.Run(t.Context(), o, &out); err != nil {
-				t.Fatalf("%v\n%s", err, out.String())
-			}
-			for _, figure := range []string{"GET /v1/me", "refresh", "sign-in alone", "storm", "p99 of a check", "per deed", "growth from 150 to 200"} {
-				if !strings.Contains(out.String(), figure) {
-					t.Errorf("%s is missing:\n%s", figure, out.String())
-				}
-			}
+			o.People, o.Engines, o.Rounds, o.Slice, o.Source, o.Dir = []int{150}, []string{engine}, 1, 20*time.Millisecond, "", t.TempDir()
+			prints(t, o, "GET /v1/me", "refresh", "sign-in alone", "storm", "p99 of a check", "per deed")
+			o.People, o.Figures = []int{150, 200}, []string{"me"}
+			prints(t, o, "growth from 150 to 200")
 		})
+	}
+}
+
+func prints(t *testing.T, o bench.Options, figures ...string) {
+	t.Helper()
+	var out strings.Builder
+	if err := bench.Run(t.Context(), o, &out); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, figure := range figures {
+		if !strings.Contains(out.String(), figure) {
+			t.Errorf("%s is missing:\n%s", figure, out.String())
+		}
 	}
 }
 
