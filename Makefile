@@ -21,6 +21,8 @@ check: ## the quick half of test: format, vet, the plan of the house, generated 
 docs: ## print openapi.json and the pages that follow from the source
 	go test ./internal/app -run 'TestReference|TestEvents|TestOpenAPI|TestRoutes' -update
 
+# BENCH="-people 1000,1000000" measures what a million people cost; it seeds for minutes.
+# BENCH="-help" lists what else can be asked.
 bench: ## measure, each figure beside its bare limit
 	go run ./internal/bench/cmd $(BENCH)
 	cd sdk/go && go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
