@@ -10,6 +10,8 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -176,8 +178,27 @@ func (l *Log) Secret(values ...string) {
 	}
 }
 
+// words are what the lines say, without their numbers: a duration may well look like a code.
+func words(lines string) string {
+	var out strings.Builder
+	for line := range strings.Lines(lines) {
+		fields := map[string]any{}
+		if json.Unmarshal([]byte(line), &fields) != nil {
+			out.WriteString(line)
+			continue
+		}
+		delete(fields, "time")
+		for name, value := range fields {
+			if _, number := value.(float64); !number {
+				fmt.Fprintf(&out, "%s=%v\n", name, value)
+			}
+		}
+	}
+	return out.String()
+}
+
 func (l *Log) check(t testing.TB) {
-	text := l.String()
+	text := words(l.String())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for v := range l.secrets {
