@@ -195,25 +195,25 @@ func (tx *Tx) UpdateProfile(ctx context.Context, a account.Account, usernameKey 
 // SetPassword replaces the password hash and raises the credential version, so that a
 // judgement of the old hash that is still under way counts for nothing.
 func (tx *Tx) SetPassword(ctx context.Context, id account.ID, hash string) error {
-	_, err := tx.exec(sqlAccountPassword, hash, when(tx.Now), string(id))
+	err := tx.post(sqlAccountPassword, hash, when(tx.Now), string(id))
 	return err
 }
 
 // Rehash replaces the hash of an unchanged password, if it still is the judged one.
 func (tx *Tx) Rehash(ctx context.Context, id account.ID, hash string, judged int64) error {
-	_, err := tx.exec(sqlAccountRehash, hash, string(id), judged)
+	err := tx.post(sqlAccountRehash, hash, string(id), judged)
 	return err
 }
 
 // MarkSignedIn records the time of the last sign-in.
 func (tx *Tx) MarkSignedIn(ctx context.Context, id account.ID) error {
-	_, err := tx.exec(sqlAccountSeen, when(tx.Now), string(id))
+	err := tx.post(sqlAccountSeen, when(tx.Now), string(id))
 	return err
 }
 
 // SetBan bans since the given time; the zero time lifts the ban.
 func (tx *Tx) SetBan(ctx context.Context, id account.ID, since time.Time) error {
-	_, err := tx.exec(sqlAccountBan, when(since), when(tx.Now), string(id))
+	err := tx.post(sqlAccountBan, when(since), when(tx.Now), string(id))
 	return err
 }
 
@@ -232,11 +232,11 @@ func (tx *Tx) DeleteAccount(ctx context.Context, id account.ID, until time.Time)
 		return err
 	}
 	for _, key := range keys {
-		if _, err := tx.exec(sqlAttemptForget, key, string(id)); err != nil {
+		if err := tx.post(sqlAttemptForget, key, string(id)); err != nil {
 			return err
 		}
 	}
-	_, err = tx.exec(sqlAccountDelete, string(id))
+	err = tx.post(sqlAccountDelete, string(id))
 	return err
 }
 

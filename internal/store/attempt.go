@@ -72,7 +72,7 @@ func (tx *Tx) LockAttempt(ctx context.Context, id signin.AttemptID) (signin.Atte
 
 // InsertAttempt writes a new attempt.
 func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
-	_, err := tx.exec(sqlAttemptInsert, string(a.ID), a.SecretHash, string(a.Purpose), null(string(a.Account)),
+	err := tx.post(sqlAttemptInsert, string(a.ID), a.SecretHash, string(a.Purpose), null(string(a.Account)),
 		null(string(a.Session)), a.Decoy, a.KnownDevice, null(a.Address.Text), null(a.Address.Key), a.Candidate, a.BrowserHash,
 		string(a.Delivery), a.Locale, a.CodeHash, when(a.SentAt), when(a.CodeExpires), a.Tries, a.Sends,
 		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome))
@@ -97,13 +97,13 @@ func (tx *Tx) LiveAttempts(ctx context.Context, addressKey string) ([]Rival, err
 
 // SetCode replaces the code of an attempt: the older one is dead from now on.
 func (tx *Tx) SetCode(ctx context.Context, id signin.AttemptID, hash []byte, expires time.Time) error {
-	_, err := tx.exec(sqlAttemptCode, hash, when(tx.Now), when(expires), string(id))
+	err := tx.post(sqlAttemptCode, hash, when(tx.Now), when(expires), string(id))
 	return err
 }
 
 // CountTry records how many wrong codes the attempt has seen.
 func (tx *Tx) CountTry(ctx context.Context, id signin.AttemptID, tries int) error {
-	_, err := tx.exec(sqlAttemptTries, tries, string(id))
+	err := tx.post(sqlAttemptTries, tries, string(id))
 	return err
 }
 
@@ -124,7 +124,7 @@ func (tx *Tx) PruneAttempts(ctx context.Context, before time.Time, limit int) (i
 // everything that is begun for the address; it comes after the account's lock and before
 // an attempt's.
 func (tx *Tx) LockBudget(ctx context.Context, addressHash string) (factor.Budget, error) {
-	if _, err := tx.exec(sqlBudgetOpen, addressHash, when(tx.Now)); err != nil {
+	if err := tx.post(sqlBudgetOpen, addressHash, when(tx.Now)); err != nil {
 		return factor.Budget{}, err
 	}
 	var b factor.Budget
@@ -134,13 +134,13 @@ func (tx *Tx) LockBudget(ctx context.Context, addressHash string) (factor.Budget
 
 // SetBudget writes the code budget of an address.
 func (tx *Tx) SetBudget(ctx context.Context, addressHash string, b factor.Budget) error {
-	_, err := tx.exec(sqlBudgetWrite, when(b.HourStartedAt), b.InHour, b.InRow, when(tx.Now), addressHash)
+	err := tx.post(sqlBudgetWrite, when(b.HourStartedAt), b.InHour, b.InRow, when(tx.Now), addressHash)
 	return err
 }
 
 // EndRun ends the run of wrong codes for an address.
 func (tx *Tx) EndRun(ctx context.Context, addressHash string) error {
-	_, err := tx.exec(sqlBudgetRun, addressHash)
+	err := tx.post(sqlBudgetRun, addressHash)
 	return err
 }
 

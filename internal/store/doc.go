@@ -6,7 +6,7 @@
 // One file per noun (account.go, session.go ...) says what is read and written;
 // the files named here say how: tx.go (transactions and their retries), reader.go
 // (one way to read, inside and outside a transaction), writer.go (group commit),
-// sqlite.go and postgres.go (the engines), migrate.go and ddl.go (the schema),
+// sqlite.go, postgres.go and pipeline.go (the engines), migrate.go and ddl.go (the schema),
 // birth.go (what a database is, and who may open it).
 //
 // # Invariants
@@ -65,6 +65,15 @@
 //
 // The line in front of the writer is bounded; when it is full, fault.ErrUnavailable
 // is better than a wait that nobody survives.
+//
+// # Round trips
+//
+// PostgreSQL groups commits by itself; there the price of a deed is the number of times
+// it waits for an answer. BEGIN travels with the first statement, and what nobody needs
+// an answer to (Tx.post: an event, a letter, a new row) with the next statement or with
+// COMMIT. A sign-in so takes four round trips instead of eight. An error of such a
+// statement is told later, at the latest by Tx itself, and the closure has then happened
+// not at all.
 //
 // # SQL that runs on both
 //

@@ -36,7 +36,7 @@ func (tx *Tx) Record(ctx context.Context, e audit.Event) error {
 	if e.Data == nil {
 		data = []byte("{}")
 	}
-	_, err = tx.exec(sqlEventInsert, e.ID, when(e.At), string(e.Type), string(e.Outcome), null(string(e.Account)), null(e.Actor),
+	err = tx.post(sqlEventInsert, e.ID, when(e.At), string(e.Type), string(e.Outcome), null(string(e.Account)), null(e.Actor),
 		null(string(e.Session)), null(e.Attempt), null(e.IP), null(e.UserAgent), string(data))
 	return err
 }

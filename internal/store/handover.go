@@ -60,7 +60,7 @@ func (tx *Tx) InsertHandover(ctx context.Context, h Handover) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(sqlHandoverInsert, h.ID, h.SecretHash, string(h.Account), null(string(h.Session)), h.RedirectTo, h.Challenge,
+	err = tx.post(sqlHandoverInsert, h.ID, h.SecretHash, string(h.Account), null(string(h.Session)), h.RedirectTo, h.Challenge,
 		string(methods), h.AAL, when(h.AuthenticatedAt), h.Epoch, when(h.CreatedAt), when(h.ExpiresAt), when(h.UsedAt))
 	return err
 }

@@ -50,7 +50,7 @@ func (r reader) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 
 // LockSigningKeys makes one process at a time change the signing keys.
 func (tx *Tx) LockSigningKeys(ctx context.Context) error {
-	if _, err := tx.exec(sqlMetaInsert, "signing_keys", "lock"); err != nil {
+	if err := tx.post(sqlMetaInsert, "signing_keys", "lock"); err != nil {
 		return err
 	}
 	_, _, err := tx.id(ctx, sqlMetaForLock, "signing_keys")
@@ -59,13 +59,13 @@ func (tx *Tx) LockSigningKeys(ctx context.Context) error {
 
 // InsertSigningKey writes a new key.
 func (tx *Tx) InsertSigningKey(ctx context.Context, k SigningKey) error {
-	_, err := tx.exec(sqlSigningKeyInsert, k.ID, k.Alg, k.PublicKey, k.Sealed, when(k.CreatedAt), when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt))
+	err := tx.post(sqlSigningKeyInsert, k.ID, k.Alg, k.PublicKey, k.Sealed, when(k.CreatedAt), when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt))
 	return err
 }
 
 // UpdateSigningKey writes when a key begins to sign, stops signing and is removed.
 func (tx *Tx) UpdateSigningKey(ctx context.Context, k SigningKey) error {
-	_, err := tx.exec(sqlSigningKeyRetire, when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt), k.ID)
+	err := tx.post(sqlSigningKeyRetire, when(k.ActiveAt), when(k.RetiredAt), when(k.RemovedAt), k.ID)
 	return err
 }
 
@@ -112,7 +112,7 @@ func (tx *Tx) InsertServerKey(ctx context.Context, k ServerKey) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(sqlServerKeyInsert, k.ID, k.Name, string(scopes), k.SecretHash, when(k.CreatedAt), when(k.RevokedAt))
+	err = tx.post(sqlServerKeyInsert, k.ID, k.Name, string(scopes), k.SecretHash, when(k.CreatedAt), when(k.RevokedAt))
 	return err
 }
 

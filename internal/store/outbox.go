@@ -52,7 +52,7 @@ type Message struct {
 
 // Enqueue writes a message in the deed's transaction.
 func (tx *Tx) Enqueue(ctx context.Context, m Message) error {
-	_, err := tx.exec(sqlOutboxInsert, m.ID, m.Lane, m.Channel, m.Template, m.Locale, null(string(m.Account)), m.Sealed,
+	err := tx.post(sqlOutboxInsert, m.ID, m.Lane, m.Channel, m.Template, m.Locale, null(string(m.Account)), m.Sealed,
 		Queued, 0, when(m.DueAt), 0, when(m.NotAfter), when(m.CreatedAt), nil, nil)
 	return err
 }
@@ -72,13 +72,13 @@ func (tx *Tx) ClaimMessages(ctx context.Context, lane, limit int, lease time.Dur
 
 // FinishMessage records that a message is sent or dead and erases its secret parts.
 func (tx *Tx) FinishMessage(ctx context.Context, id, state, reason string) error {
-	_, err := tx.exec(sqlOutboxFinish, state, when(tx.Now), null(reason), id)
+	err := tx.post(sqlOutboxFinish, state, when(tx.Now), null(reason), id)
 	return err
 }
 
 // RetryMessage puts a message back until due.
 func (tx *Tx) RetryMessage(ctx context.Context, id string, due time.Time, reason string) error {
-	_, err := tx.exec(sqlOutboxRetry, when(due), null(reason), id)
+	err := tx.post(sqlOutboxRetry, when(due), null(reason), id)
 	return err
 }
 

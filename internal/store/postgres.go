@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/limenauth/limen/internal/fault"
@@ -17,70 +18,101 @@ import (
 // postgresDB is a PostgreSQL database behind a pool of connections, on each of which
 // pgx keeps the statements prepared.
 type postgresDB struct {
-	db  *sql.DB
-	now func() time.Time
+	pool *pgxpool.Pool
+	now  func() time.Time
 }
 
-func openPostgres(url string, conns int) (*sql.DB, error) {
-	c, err := pgx.ParseConfig(url)
+// postgresConfig reads an address; pgx leaves the password out of its errors.
+func postgresConfig(url string) (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(url)
 	if err != nil {
-		return nil, err // pgx leaves the password out
+		return nil, err
 	}
-	c.RuntimeParams["application_name"] = "limen"
-	db := stdlib.OpenDB(*c)
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	// Connections end now and then, so that they follow a failover and give memory back.
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(time.Hour)
-	return db, nil
+	c.ConnConfig.RuntimeParams["application_name"] = "limen"
+	return c, nil
 }
 
-// startPostgres warns of a server that acknowledges what is not yet on its disk: a
-// rotation that is lost revives a spent refresh token. It does not overrule the server,
-// whose owner may have chosen a stricter setting than on.
-func startPostgres(ctx context.Context, c Config, db *sql.DB) (*postgresDB, error) {
-	var sync string
-	if err := db.QueryRowContext(ctx, `SHOW synchronous_commit`).Scan(&sync); err != nil {
+// openPostgres opens the database for migrations and for looking at it.
+func openPostgres(url string) (*sql.DB, error) {
+	c, err := postgresConfig(url)
+	if err != nil {
 		return nil, err
+	}
+	return stdlib.OpenDB(*c.ConnConfig), nil
+}
+
+// startPostgres opens the pool. It warns of a server that acknowledges what is not yet
+// on its disk: a rotation that is lost revives a spent refresh token. It does not overrule
+// the server, whose owner may have chosen a stricter setting than on.
+func startPostgres(ctx context.Context, c Config) (*postgresDB, error) {
+	p, err := postgresConfig(c.Postgres)
+	if err != nil {
+		return nil, err
+	}
+	p.MaxConns = int32(c.MaxConns)
+	// Connections end now and then, so that they follow a failover and give memory back.
+	p.MaxConnIdleTime = 5 * time.Minute
+	p.MaxConnLifetime = time.Hour
+	p.MaxConnLifetimeJitter = 5 * time.Minute
+	pool, err := pgxpool.NewWithConfig(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var sync string
+	if err := pool.QueryRow(ctx, `SHOW synchronous_commit`).Scan(&sync); err != nil {
+		pool.Close()
+		return nil, unavailable(err)
 	}
 	if sync == "off" {
 		c.Log.Warn("PostgreSQL has synchronous_commit = off: a crash of the server loses writes that limen has acknowledged")
 	}
-	return &postgresDB{db: db, now: c.Now}, nil
+	return &postgresDB{pool: pool, now: c.Now}, nil
 }
 
 func (p *postgresDB) name() Engine                   { return Postgres }
-func (p *postgresDB) reads() runner                  { return direct{p.db} }
+func (p *postgresDB) reads() runner                  { return pooled{p.pool} }
 func (p *postgresDB) stats() Stats                   { return Stats{} }
-func (p *postgresDB) ping(ctx context.Context) error { return unavailable(p.db.PingContext(ctx)) }
-func (p *postgresDB) close() error                   { return p.db.Close() }
+func (p *postgresDB) ping(ctx context.Context) error { return unavailable(p.pool.Ping(ctx)) }
 
-// transact runs at READ COMMITTED, whatever the server's default is: the house's rules
-// (one conditional statement, or FOR UPDATE first) are written for it.
+func (p *postgresDB) close() error {
+	p.pool.Close()
+	return nil
+}
+
 func (p *postgresDB) transact(ctx context.Context, fn func(*Tx) error) error {
-	t, err := p.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return unavailable(err)
 	}
-	defer t.Rollback() // after an error or a panic; after a commit it does nothing
-	if err := fn(newTx(ctx, direct{t}, p.now())); err != nil {
+	t := begin(conn)
+	defer t.end() // after an error or a panic it rolls back
+	if err := fn(newTx(ctx, t, p.now())); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return unsure(t.Commit())
+	return unsure(t.commit(ctx))
 }
 
 func (p *postgresDB) single(ctx context.Context, fn func(context.Context, runner) error) error {
-	return unsure(fn(ctx, direct{p.db}))
+	return unsure(fn(ctx, pooled{p.pool}))
 }
 
-// retryable tells a serialization failure and a deadlock: both have undone everything.
+// retryable tells a serialization failure and a deadlock, which have undone everything,
+// and what never reached the server because its connection had died in the pool.
 func (p *postgresDB) retryable(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code == "40001" || e.Code == "40P01")
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code == "40001" || e.Code == "40P01"
+	}
+	return unsent(err)
+}
+
+// unsent tells an error of a connection that had died in the pool before anything went
+// over it.
+func unsent(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return !connecting && pgconn.SafeToRetry(err)
 }
 
 // unsure tells an error of a commit whose end nobody saw. What the server refuses or

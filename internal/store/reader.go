@@ -9,8 +9,17 @@ import (
 
 // runner runs statements: on a pool of connections or on the one of a transaction.
 type runner interface {
-	query(ctx context.Context, q string, args []any) (*sql.Rows, error)
+	query(ctx context.Context, q string, args []any) (answer, error)
 	exec(ctx context.Context, q string, args []any) (int64, error)
+}
+
+// answer is what comes back: the rows of database/sql on SQLite, of pgx on PostgreSQL.
+// Whoever asked closes it.
+type answer interface {
+	Next() bool
+	Scan(targets ...any) error
+	Err() error
+	Close() error
 }
 
 // reader is embedded in Store and in Tx: the methods that read hang on it, so that
@@ -21,7 +30,7 @@ type reader struct {
 	ctx context.Context
 }
 
-func (r reader) query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+func (r reader) query(ctx context.Context, q string, args ...any) (answer, error) {
 	if r.ctx != nil {
 		ctx = r.ctx
 	}
@@ -35,7 +44,7 @@ func (r reader) queryRow(ctx context.Context, q string, args ...any) row {
 
 // row is the first row of an answer. It is read by exactly one Scan.
 type row struct {
-	rows *sql.Rows
+	rows answer
 	err  error
 }
 
@@ -51,7 +60,7 @@ func (r row) Scan(targets ...any) error {
 
 // scanOne hands the first row to scan and closes the answer, so that an error which
 // the database tells after the row is not missed.
-func scanOne(rows *sql.Rows, err error, scan func(func(...any) error) error) (found bool, _ error) {
+func scanOne(rows answer, err error, scan func(func(...any) error) error) (found bool, _ error) {
 	if err != nil {
 		return false, err
 	}
@@ -69,27 +78,11 @@ func scanOne(rows *sql.Rows, err error, scan func(func(...any) error) error) (fo
 // constants, some hundreds; the bound only guards against a text built at run time.
 const maxPrepared = 1000
 
-// source is a *sql.DB, *sql.Conn or *sql.Tx.
+// source is a *sql.DB or *sql.Conn.
 type source interface {
 	PrepareContext(ctx context.Context, q string) (*sql.Stmt, error)
 	QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, q string, args ...any) (sql.Result, error)
-}
-
-// direct hands statements to the driver as they are; pgx keeps them prepared.
-type direct struct{ on source }
-
-func (d direct) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
-	rows, err := d.on.QueryContext(ctx, q, args...)
-	return rows, unavailable(err)
-}
-
-func (d direct) exec(ctx context.Context, q string, args []any) (int64, error) {
-	res, err := d.on.ExecContext(ctx, q, args...)
-	if err != nil {
-		return 0, unavailable(err)
-	}
-	return res.RowsAffected()
 }
 
 // prepared translates each statement for SQLite and prepares it once per connection:
@@ -143,7 +136,7 @@ func (p *prepared) close() error {
 	return errors.Join(errs...)
 }
 
-func (p *prepared) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+func (p *prepared) query(ctx context.Context, q string, args []any) (answer, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func (tx *Tx) revoke(ctx context.Context, r Revocation) error {
 	if r.ID = secret.ID("rev", tx.Now); r.At.IsZero() {
 		r.At = tx.Now
 	}
-	_, err := tx.exec(sqlRevocationInsert, r.ID, r.Kind, string(r.Account), null(string(r.Session)), when(r.At), when(r.Until), r.Reason)
+	err := tx.post(sqlRevocationInsert, r.ID, r.Kind, string(r.Account), null(string(r.Session)), when(r.At), when(r.Until), r.Reason)
 	return err
 }
 

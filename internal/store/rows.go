@@ -61,7 +61,7 @@ func (t textScanner[T]) Scan(value any) error {
 }
 
 // collect reads all rows and closes them. Without rows it returns nil.
-func collect[T any](rows *sql.Rows, scan func(func(...any) error) (T, error)) ([]T, error) {
+func collect[T any](rows answer, scan func(func(...any) error) (T, error)) ([]T, error) {
 	defer rows.Close()
 	var all []T
 	for rows.Next() {

@@ -159,7 +159,7 @@ func (tx *Tx) InsertSession(ctx context.Context, s session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(sqlSessionInsert, string(s.ID), string(s.Account), s.Client, s.Generation, when(s.RotatedAt), s.DeviceHash,
+	err = tx.post(sqlSessionInsert, string(s.ID), string(s.Account), s.Client, s.Generation, when(s.RotatedAt), s.DeviceHash,
 		s.Bound, string(s.Delivery), s.Epoch, when(s.IdleExpiresAt), when(s.ExpiresAt), when(s.EndedAt), null(s.EndReason),
 		s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.CreatedAt), when(s.LastSeenAt),
 		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Location,
@@ -174,7 +174,7 @@ func (tx *Tx) UpdateSession(ctx context.Context, s session.Session) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(sqlSessionUpdate, s.Generation, when(s.RotatedAt), s.Bound, when(s.IdleExpiresAt), when(s.EndedAt),
+	err = tx.post(sqlSessionUpdate, s.Generation, when(s.RotatedAt), s.Bound, when(s.IdleExpiresAt), when(s.EndedAt),
 		null(s.EndReason), s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.LastSeenAt),
 		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Epoch, s.DeviceHash, string(s.ID))
 	return err
@@ -263,7 +263,7 @@ func (tx *Tx) EndOtherSessions(ctx context.Context, owner account.ID, keep sessi
 // EndAllSessions ends every session of a person. It raises the epoch, so nothing that
 // is in flight can bring one back, and publishes that every token issued so far is dead.
 func (tx *Tx) EndAllSessions(ctx context.Context, owner account.ID, reason string, until time.Time) error {
-	if _, err := tx.exec(sqlAccountEpoch, string(owner)); err != nil {
+	if err := tx.post(sqlAccountEpoch, string(owner)); err != nil {
 		return err
 	}
 	return tx.endEvery(ctx, owner, reason, until)

@@ -118,7 +118,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if c.engine() == SQLite {
 		e, err = startSQLite(ctx, c, db)
 	} else {
-		e, err = startPostgres(ctx, c, db)
+		// The pool is another one: what migrates must not be what serves.
+		if err = db.Close(); err == nil {
+			e, err = startPostgres(ctx, c)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -170,7 +173,7 @@ func (c Config) open() (*sql.DB, error) {
 	if c.engine() == SQLite {
 		return openSQLite(c.SQLite)
 	}
-	return openPostgres(c.Postgres, max(c.MaxConns, 2)) // a migration's lock holds one
+	return openPostgres(c.Postgres)
 }
 
 func (c Config) hasTable(ctx context.Context, db *sql.DB, name string) (bool, error) {

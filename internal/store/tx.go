@@ -32,6 +32,18 @@ func (tx *Tx) AfterCommit(fn func()) { tx.after = append(tx.after, fn) }
 // exec runs a statement and returns how many rows it touched.
 func (tx *Tx) exec(q string, args ...any) (int64, error) { return tx.run.exec(tx.ctx, q, args) }
 
+// post runs a statement of which nobody needs to know how many rows it touched. On
+// PostgreSQL it travels with the next statement or with COMMIT: its error may come later,
+// never too late.
+func (tx *Tx) post(q string, args ...any) error {
+	if t, ok := tx.run.(*transaction); ok {
+		t.post(q, args)
+		return nil
+	}
+	_, err := tx.exec(q, args...)
+	return err
+}
+
 // Tx runs fn in one transaction. A nil error means that everything fn did is durable;
 // any other error that nothing of it happened, except ErrOutcomeUnknown. An error of
 // fn comes back as it is. Contention is retried here and nowhere else, so fn may run
