@@ -143,16 +143,18 @@ func (i *Issuer) Refresh(ctx context.Context, r Refreshing) (session.Issued, err
 	if known {
 		rotation.DeviceHash = i.Keys.DeviceHashes.Sum([]byte(r.Device))
 	}
-	rotated, found, err := i.Store.RotateSession(ctx, rotation)
+	var issued session.Issued
+	var signing error
+	found, err := i.Store.RotateSession(ctx, rotation, func(r store.Rotated) {
+		who := account.Account{ID: r.Session.Account, Roles: r.Roles, Email: r.Email, EmailVerified: r.EmailVerified}
+		issued, signing = i.issue(who, r.Session, "")
+	})
 	if err != nil {
 		return session.Issued{}, err
 	}
 	if found {
 		i.Counts.Refreshed(session.Rotate.String())
-		who := account.Account{
-			ID: rotated.Session.Account, Roles: rotated.Roles, Email: rotated.Email, EmailVerified: rotated.EmailVerified,
-		}
-		return i.issue(who, rotated.Session, "")
+		return issued, signing
 	}
 	presented := session.Presented{Generation: generation}
 	if known {

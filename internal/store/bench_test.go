@@ -124,14 +124,13 @@ func BenchmarkRotateSession(b *testing.B) {
 		}
 	}
 	benchmark(b, seed, func(s *store.Store, row int) error {
-		r, rotated, err := s.RotateSession(ctx, store.Rotation{
+		rotated, err := s.RotateSession(ctx, store.Rotation{
 			Session: session.ID("ses_" + name(row)), Generation: generation[row],
 			Deliveries: [2]session.Delivery{session.Token, session.Memory}, Now: now, IdleUntil: now.Add(time.Hour),
-		})
+		}, func(r store.Rotated) { generation[row] = r.Session.Generation })
 		if err == nil && !rotated {
 			err = errors.New("not rotated")
 		}
-		generation[row] = r.Session.Generation
 		return err
 	})
 }

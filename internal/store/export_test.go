@@ -37,7 +37,15 @@ func (r reader) Texts(ctx context.Context, q string, args ...any) ([]string, err
 
 // Single runs one statement the way a refresh does.
 func (s *Store) Single(ctx context.Context, q string, args []any, scan func(func(...any) error) error) (bool, error) {
-	return s.single(ctx, q, args, scan)
+	return s.single(ctx, q, args, scan, func() {})
+}
+
+// SingleMeanwhile is Single with what its caller does before the commit.
+func (s *Store) SingleMeanwhile(ctx context.Context, q string, args []any, meanwhile func()) (bool, error) {
+	return s.single(ctx, q, args, func(scan func(...any) error) error {
+		var id string
+		return scan(&id)
+	}, meanwhile)
 }
 
 // SlowBatches lets a batch run for an hour, so that a test decides what shares it.

@@ -95,7 +95,8 @@ func (p *postgresDB) transact(ctx context.Context, fn func(*Tx) error) error {
 	return unsure(t.commit(ctx))
 }
 
-func (p *postgresDB) single(ctx context.Context, fn func(context.Context, runner) error) error {
+// single has no meanwhile: the answer of the one round trip is the commit.
+func (p *postgresDB) single(ctx context.Context, fn func(context.Context, runner) error, _ func()) error {
 	return unsure(fn(ctx, pooled{p.pool}))
 }
 

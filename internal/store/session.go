@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -206,29 +207,55 @@ type Rotated struct {
 // RotateSession is the hot path of refresh: one statement, one round trip, one durable
 // commit. It reports false when the rule has to look closer: a spent generation, a
 // missing device secret, an ended session. It changes nothing then.
-func (s *Store) RotateSession(ctx context.Context, r Rotation) (Rotated, bool, error) {
-	var out Rotated
-	var methods, roles string
-	var verified time.Time
+//
+// prepare makes what the caller will answer. It runs in the caller's goroutine, on SQLite
+// while the disk makes the rotation durable; what it made is to be used only if true is
+// returned. When the batch of a rotation was lost and run again, it runs again, too.
+func (s *Store) RotateSession(ctx context.Context, r Rotation, prepare func(Rotated)) (bool, error) {
 	var device any // a nil []byte must reach the database as NULL
 	if r.DeviceHash != nil {
 		device = r.DeviceHash
 	}
 	args := []any{when(r.Now), when(r.IdleUntil), device, r.IP, string(r.Session), r.Generation,
 		string(r.Deliveries[0]), string(r.Deliveries[1])}
-	to := &out.Session
+	var latest atomic.Pointer[Rotated]
+	var prepared *Rotated
+	meanwhile := func() {
+		if rotated := latest.Load(); rotated != prepared {
+			prepared = rotated
+			prepare(*rotated)
+		}
+	}
 	found, err := s.single(ctx, sqlSessionRotate, args, func(scan func(...any) error) error {
-		return scan(&to.Account, &to.Client, &to.Delivery, stamp(&to.IdleExpiresAt), stamp(&to.ExpiresAt), stamp(&to.CreatedAt),
-			stamp(&to.AuthenticatedAt), &methods, &to.AAL, &to.Location, &to.Device.Name, &to.Device.OS, &to.Device.Browser,
-			&to.Device.Kind, &roles, optional(&out.Email), stamp(&verified))
-	})
+		rotated, err := r.scan(scan)
+		if err == nil {
+			latest.Store(rotated)
+		}
+		return err
+	}, meanwhile)
 	if err != nil || !found {
-		return Rotated{}, false, err
+		return false, err
+	}
+	meanwhile()
+	return true, nil
+}
+
+// scan reads what sqlSessionRotate returns.
+func (r Rotation) scan(scan func(...any) error) (*Rotated, error) {
+	var out Rotated
+	var methods, roles string
+	var verified time.Time
+	to := &out.Session
+	err := scan(&to.Account, &to.Client, &to.Delivery, stamp(&to.IdleExpiresAt), stamp(&to.ExpiresAt), stamp(&to.CreatedAt),
+		stamp(&to.AuthenticatedAt), &methods, &to.AAL, &to.Location, &to.Device.Name, &to.Device.OS, &to.Device.Browser,
+		&to.Device.Kind, &roles, optional(&out.Email), stamp(&verified))
+	if err != nil {
+		return nil, err
 	}
 	at := r.Now.UTC().Truncate(time.Microsecond) // as the row has it
 	to.ID, to.Generation, to.RotatedAt, to.LastSeenAt, to.IP = r.Session, r.Generation+1, at, at, r.IP
 	out.EmailVerified = !verified.IsZero()
-	return out, true, errors.Join(json.Unmarshal([]byte(methods), &to.Methods), json.Unmarshal([]byte(roles), &out.Roles))
+	return &out, errors.Join(json.Unmarshal([]byte(methods), &to.Methods), json.Unmarshal([]byte(roles), &out.Roles))
 }
 
 // EndSession ends one session of a person and publishes that until then its tokens are

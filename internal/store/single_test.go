@@ -98,3 +98,34 @@ func TestPanicOfASingleConcernsItsCallerOnly(t *testing.T) {
 	}
 	wantIDs(t, d.Store, "a", "b", "c") // as with any scan that fails, the statement stands
 }
+
+func TestCallerOfASingleWorksBeforeTheCommit(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprintf("batch lost=%v", lost), func(t *testing.T) {
+			d := slow(t)
+			worked := make(chan struct{}, 2)
+			told := batch(t, d.Store,
+				func() error {
+					found, err := d.Store.SingleMeanwhile(t.Context(), returningScratch, []any{"a", 0}, func() { worked <- struct{}{} })
+					if !found {
+						t.Error("nothing found")
+					}
+					return err
+				},
+				writing(t, d.Store, func(tx *store.Tx) error {
+					<-worked // the transaction is still open
+					if !lost {
+						return nil
+					}
+					worked <- struct{}{} // for the second run, alone
+					_, err := tx.Exec(`INSERT INTO child (id) VALUES ('orphan')`)
+					return err
+				}),
+			)
+			if told[0] != nil {
+				t.Error(told[0])
+			}
+			wantIDs(t, d.Store, "a")
+		})
+	}
+}

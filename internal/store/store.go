@@ -90,8 +90,9 @@ type engine interface {
 	reads() runner
 	// transact runs fn in one transaction and returns when it is durable.
 	transact(ctx context.Context, fn func(*Tx) error) error
-	// single runs fn, which runs exactly one statement, as a durable transaction.
-	single(ctx context.Context, fn func(context.Context, runner) error) error
+	// single runs fn, which runs exactly one statement, as a durable transaction. Where the
+	// caller waits for the commit after that, meanwhile is called in its goroutine.
+	single(ctx context.Context, fn func(context.Context, runner) error, meanwhile func()) error
 	// retryable tells an error after which the same closure may succeed.
 	retryable(err error) bool
 	ping(ctx context.Context) error

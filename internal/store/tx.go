@@ -74,8 +74,9 @@ func (s *Store) Tx(ctx context.Context, fn func(*Tx) error) error {
 // trip to PostgreSQL, one place in a batch on SQLite. The statement's effect is
 // durable when it returns nil. The row, if there is one, is handed to scan; a failing
 // scan does not undo the statement. Scan may still be running when an error is returned:
-// what it writes is to be read after success only.
-func (s *Store) single(ctx context.Context, q string, args []any, scan func(func(...any) error) error) (found bool, err error) {
+// what it writes is to be read after success, or in meanwhile if scan makes it known to
+// other goroutines as a whole.
+func (s *Store) single(ctx context.Context, q string, args []any, scan func(func(...any) error) error, meanwhile func()) (found bool, err error) {
 	leave, err := s.enter()
 	if err != nil {
 		return false, err
@@ -87,7 +88,7 @@ func (s *Store) single(ctx context.Context, q string, args []any, scan func(func
 			rows, err := run.query(ctx, q, args)
 			row, err = scanOne(rows, err, scan)
 			return err
-		})
+		}, meanwhile)
 		if err == nil {
 			found = row
 		}

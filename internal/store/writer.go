@@ -59,7 +59,11 @@ type job struct {
 	// goroutine: to hand the connection over and back costs as much as the statement. So
 	// it may still run when its caller has left, and writes to nothing that is read then.
 	single bool
+	// meanwhile is what the caller of a single does between its statement and the commit,
+	// in its own goroutine. A batch that was lost is run again, and meanwhile after it.
+	meanwhile func()
 
+	ran   chan struct{} // the statement of a single has run; buffered, later news replace earlier
 	turn  chan struct{} // the writer hands the connection over
 	back  chan ending   // the caller hands it back
 	left  chan struct{} // closed by a caller who leaves; it takes no turn any more
@@ -138,7 +142,9 @@ func (w *writer) do(ctx context.Context, j *job) error {
 		return err
 	}
 	j.left, j.done = make(chan struct{}), make(chan error, 1)
-	if !j.single {
+	if j.single {
+		j.ran = make(chan struct{}, 1)
+	} else {
 		j.turn, j.back = make(chan struct{}), make(chan ending)
 	}
 	select {
@@ -152,6 +158,8 @@ func (w *writer) do(ctx context.Context, j *job) error {
 		case <-j.turn:
 			begun = true
 			w.take(j)
+		case <-j.ran:
+			j.meanwhile()
 		case err := <-j.done:
 			return err
 		case <-ctx.Done():
@@ -221,6 +229,10 @@ func (w *writer) serve(j *job) (end ending, begun bool) {
 		end.doubt = j.err != nil
 	}()
 	j.err = j.fn(newTx(context.Background(), w.run, w.now()))
+	select {
+	case j.ran <- struct{}{}:
+	default: // it has not looked since the last time
+	}
 	return end, begun
 }
 
