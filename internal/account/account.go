@@ -39,6 +39,9 @@ import (
 // ID names an account: usr_ and a sortable id.
 type ID string
 
+// PhoneID names a number of an account: phn_ and a sortable id.
+type PhoneID string
+
 // EmailID names an address of an account: eml_ and a sortable id.
 type EmailID string
 
@@ -76,11 +79,28 @@ type Account struct {
 	UpdatedAt    time.Time
 	LastSignInAt time.Time
 	BannedAt     time.Time
+	// DeleteAt is when a deletion that was asked for becomes final.
+	DeleteAt time.Time
 
 	// Email is the primary address as written, "" for none; the store joins it.
 	Email         string
 	EmailVerified bool
+	// Phone is the primary number (E.164), "" for none; it has been proven.
+	Phone string
 }
+
+// Barred reports whether nobody may come in: an operator has closed the account, or its
+// person has asked for its deletion.
+func (a Account) Barred() bool { return !a.BannedAt.IsZero() || !a.DeleteAt.IsZero() }
 
 // Banned reports whether an operator has closed the account.
 func (a Account) Banned() bool { return !a.BannedAt.IsZero() }
+
+// Channel is how a message reaches a person.
+type Channel string
+
+// The channels.
+const (
+	ByEmail Channel = "email"
+	ByPhone Channel = "phone"
+)

@@ -26,13 +26,6 @@ func (a *API) signing() web.Table {
 				signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts, signin.ErrAccountBanned, auth.ErrUsernameTaken,
 			},
 		}},
-		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: from(a.attemptStatus), Doc: web.Doc{
-			Tag: "Sign in", Summary: "How an attempt stands", Faults: []*fault.Fault{signin.ErrAttemptExpired},
-		}},
-		{Pattern: "POST /v1/sign-in/attempts/{attempt}/resend", Guard: web.Anyone, Limit: asking, Handle: from(a.resendCode), Doc: web.Doc{
-			Tag: "Sign in", Summary: "Send another code; the older one is dead from then on",
-			Faults: []*fault.Fault{signin.ErrAttemptExpired, signin.ErrTooManyAttempts, fault.ErrUnavailable},
-		}},
 		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: from(a.exchange), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Fetch the grant of a hosted sign-in on another origin",
 			Detail: "The code lives 60 seconds and works once, for the redirect_to and the code_challenge that it was made for.",
@@ -82,36 +75,6 @@ func (a *API) redeemCode(c *web.Call, b session.Browser, in redeemCode) (web.Ste
 		return web.Step{}, err
 	}
 	return a.step(c, out, b)
-}
-
-type attemptPath struct {
-	Attempt string `json:"-" path:"attempt"`
-}
-
-type attemptStatus struct {
-	Status string `json:"status" enum:"pending,approved,denied,expired,complete"`
-}
-
-func (a *API) attemptStatus(c *web.Call, b session.Browser, in attemptPath) (attemptStatus, error) {
-	status, err := a.Auth.AttemptStatus(c.R.Context(), hidden(in.Attempt), b)
-	return attemptStatus{Status: status}, err
-}
-
-type resent struct {
-	Attempt   string `json:"attempt"`
-	SentTo    string `json:"sent_to" doc:"Masked."`
-	ExpiresIn int64  `json:"expires_in"`
-	ResendIn  int64  `json:"resend_in"`
-}
-
-func (a *API) resendCode(c *web.Call, b session.Browser, in attemptPath) (web.Accepted[resent], error) {
-	owed, err := a.Auth.ResendCode(c.R.Context(), hidden(in.Attempt), b)
-	if err != nil {
-		return web.Accepted[resent]{}, err
-	}
-	return web.Accepted[resent]{Body: resent{
-		Attempt: in.Attempt, SentTo: owed.SentTo, ExpiresIn: web.Seconds(owed.ExpiresIn), ResendIn: web.Seconds(owed.ResendIn),
-	}}, nil
 }
 
 type exchange struct {

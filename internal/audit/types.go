@@ -9,6 +9,11 @@ const (
 	SignInSucceeded Type = "sign_in.succeeded"
 	SignInFailed    Type = "sign_in.failed"
 
+	SignInRequested Type = "sign_in.requested"
+	LinkApproved    Type = "link.approved"
+	LinkDenied      Type = "link.denied"
+	LinkRefused     Type = "link.refused"
+
 	CodeSent         Type = "code.sent"
 	CodeWrong        Type = "code.wrong"
 	CodeBudgetSpent  Type = "code.budget_spent"
@@ -67,6 +72,22 @@ var Types = map[Type]Spec{
 	SignInFailed: {
 		Meaning: "A sign-in was refused; the reason is told here and nowhere else.",
 		Outcome: Refused, Visible: true, Data: []string{"method", "reason", "device", "client"},
+	},
+	SignInRequested: {
+		Meaning: "Somebody asked for a letter to sign in with; refused means that nobody has the address.",
+		Attempt: true, Data: []string{"purpose", "address", "client"},
+	},
+	LinkApproved: {
+		Meaning: "A sign-in that waits on another device was approved with the link of its letter.",
+		Outcome: Success, Account: true, Attempt: true, Visible: true, Data: []string{"device", "location"},
+	},
+	LinkDenied: {
+		Meaning: "A sign-in that waits on another device was turned away, on request or by wrong digits.",
+		Outcome: Refused, Account: true, Attempt: true, Visible: true, Data: []string{"reason", "device", "location"},
+	},
+	LinkRefused: {
+		Meaning: "A link was used again, replaced by a newer one, too old, or its ground had moved.",
+		Outcome: Refused, Attempt: true, Data: []string{"reason", "purpose"},
 	},
 	CodeSent: {
 		Meaning: "A letter with a code was put into the outbox.",

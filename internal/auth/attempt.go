@@ -20,7 +20,8 @@ func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Brows
 	id, value := signin.NewAttemptValue(now)
 	try = signin.Attempt{
 		ID: id, SecretHash: a.Keys.Attempts.Sum([]byte(value)), Purpose: purpose,
-		Delivery: b.Delivery, Locale: a.Rules.DefaultLocale, CreatedAt: now, ExpiresAt: now.Add(a.Rules.CodeLife),
+		Channel: account.ByEmail, Delivery: b.Delivery, Locale: a.Rules.DefaultLocale,
+		CreatedAt: now, ExpiresAt: now.Add(a.Rules.CodeLife),
 	}
 	if b.Delivery == session.Token {
 		return try, value, ""
@@ -34,9 +35,17 @@ func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Brows
 
 func (a *Auth) owe(try signin.Attempt, value, cookie secret.Text, now time.Time) *Verification {
 	return &Verification{
-		Attempt: value, Channel: "email", SentTo: account.Mask(try.Address.Text), Browser: cookie,
+		Attempt: value, Channel: string(try.Channel), SentTo: masked(try), Browser: cookie, Match: try.Match,
 		ExpiresIn: try.ExpiresAt.Sub(now), ResendIn: try.ResendIn(now, a.Rules.ResendAfter),
 	}
+}
+
+// masked is where the code went, as a person recognises it and nobody learns it.
+func masked(try signin.Attempt) string {
+	if try.Channel == account.ByPhone {
+		return account.MaskPhone(try.Address.Text)
+	}
+	return account.Mask(try.Address.Text)
 }
 
 // displace makes room for one more attempt for an address: beyond the limit the newest
@@ -97,9 +106,19 @@ func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text,
 	if err != nil || !found || !a.holds(try, value, b) {
 		return o, false, err
 	}
-	if try.Account != "" {
-		if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found || o.who.Banned() {
+	return a.lockOpen(ctx, tx, try)
+}
+
+// lockOpen locks an attempt with what its deed holds. Found is false unless it lives, and
+// with it the session that it is to prove afresh. An attempt that leads nowhere looks for
+// its account all the same: it costs what the others cost.
+func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (o opened, found bool, err error) {
+	if try.Account != "" || try.Purpose != signin.SignUp {
+		if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found && !try.Decoy {
 			return o, false, err
+		}
+		if o.who.Barred() && try.Purpose != signin.SignIn { // who signs in is told after the proof
+			return o, false, nil
 		}
 	}
 	if try.Session != "" {
@@ -112,7 +131,7 @@ func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text,
 			return o, false, err
 		}
 	}
-	o.Attempt, found, err = tx.LockAttempt(ctx, id)
+	o.Attempt, found, err = tx.LockAttempt(ctx, try.ID)
 	return o, found && o.Live(tx.Now), err
 }
 
@@ -197,12 +216,16 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 }
 
 func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value secret.Text, b session.Browser) (Verification, error) {
-	_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
+	stored, err := a.storedAddress(ctx, tx, try.Attempt)
 	if err != nil {
 		return Verification{}, err
 	}
 	code := a.newCode(&try.Attempt, tx.Now)
 	if err := tx.SetCode(ctx, try.ID, try.CodeHash, try.CodeExpires); err != nil {
+		return Verification{}, err
+	}
+	token, err := a.newLink(tx, try.Attempt)
+	if err != nil {
 		return Verification{}, err
 	}
 	e := event(audit.CodeSent, try.who.ID, b)
@@ -211,7 +234,7 @@ func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value se
 		return Verification{}, err
 	}
 	owed := *a.owe(try.Attempt, value, b.Attempt, tx.Now)
-	letter := letterFor(try.Attempt, code, try.who.ID, stored)
+	letter := letterFor(try.Attempt, code, token, try.who.ID, stored)
 	if letter.To == "" { // the owner whom a decoy would have told is gone
 		return owed, nil
 	}

@@ -53,13 +53,15 @@ type Rules struct {
 	FreshFor     time.Duration
 	HandoverLife time.Duration
 	Redirects    oauth.AllowList
+	// PublicURL is scheme and host of limen itself.
+	PublicURL string
 	// DefaultLocale is the language of letters to people who named none.
 	DefaultLocale string
 	// TestCodes gives addresses under .test the code 424242. Development only.
 	TestCodes bool
 }
 
-// Auth is the room of deeds. Every field is required.
+// Auth is the room of deeds. Every field but Watching is required.
 type Auth struct {
 	Store   *store.Store
 	Limits  *ratelimit.Limiter
@@ -70,6 +72,8 @@ type Auth struct {
 	Keys    Keys
 	Now     func() time.Time
 	Log     *slog.Logger
+
+	Watching Watching
 }
 
 // Keys are the keyed hashes of the room, one per purpose.
@@ -80,7 +84,9 @@ type Keys struct {
 	Codes        *secret.Hasher
 	Addresses    *secret.Hasher // addresses in budgets and limits
 	Handovers    *secret.Hasher
+	Links        *secret.Hasher
 	Candidates   *secret.Sealer
+	LinkData     *secret.Sealer
 }
 
 // NewKeys derives the room's keys from the ring.
@@ -88,7 +94,7 @@ func NewKeys(r *secret.Ring) Keys {
 	return Keys{
 		Devices: r.Hasher("device secret"), DeviceHashes: r.Hasher("device hash"), Attempts: r.Hasher("attempt"),
 		Codes: r.Hasher("code"), Addresses: r.Hasher("address"), Handovers: r.Hasher("handover"),
-		Candidates: r.Sealer("candidate"),
+		Links: r.Hasher("link"), Candidates: r.Sealer("candidate"), LinkData: r.Sealer("link data"),
 	}
 }
 
@@ -108,6 +114,8 @@ type Verification struct {
 	ResendIn  time.Duration
 	// Browser is the value of the attempt cookie.
 	Browser secret.Text
+	// Match is the two digits that the waiting screen shows, where there is one.
+	Match string
 }
 
 // Actor is the signed-in person behind a request, as read when the request came in. A

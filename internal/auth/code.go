@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
@@ -12,8 +12,8 @@ import (
 	"github.com/limenauth/limen/internal/store"
 )
 
-// RedeemCode spends the code of a sign-up's letter and grants the first session of the
-// new account. It refuses with attempt_expired, code_incorrect (wrong, expired,
+// RedeemCode spends the code of a letter and grants a session: the first one of a new
+// account, or one more of an existing one. It refuses with attempt_expired, code_incorrect (wrong, expired,
 // superseded and decoy codes alike) or too_many_attempts. A refused try is counted and
 // recorded all the same, across any number of parallel requests.
 func (a *Auth) RedeemCode(ctx context.Context, value secret.Text, code string, b session.Browser) (Outcome, error) {
@@ -24,20 +24,21 @@ func (a *Auth) RedeemCode(ctx context.Context, value secret.Text, code string, b
 	return Outcome{Granted: granted}, err
 }
 
-type completion func(context.Context, *store.Tx, signin.Attempt, session.Browser) (session.Granted, error)
+// completion makes the account of a proven sign-up and grants its first session.
+type completion func(context.Context, *store.Tx, signin.Attempt, signin.Method, session.Browser) (session.Granted, error)
 
 // refuseSignUp leaves evidence of a proof that came too late for its address.
-func refuseSignUp(context.Context, *store.Tx, signin.Attempt, session.Browser) (session.Granted, error) {
+func refuseSignUp(context.Context, *store.Tx, signin.Attempt, signin.Method, session.Browser) (session.Granted, error) {
 	return session.Granted{}, signin.ErrCodeIncorrect.Left(0)
 }
 
-func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b session.Browser, complete completion) (session.Granted, error) {
+func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b session.Browser, signUp completion) (session.Granted, error) {
 	var granted session.Granted
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
 		try, found, err := a.lockAttempt(ctx, tx, value, b)
-		if err != nil || !found || try.Purpose != signin.SignUp {
+		if err != nil || !found || !contains(signing, try.Purpose) {
 			return err
 		}
 		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {
@@ -46,24 +47,27 @@ func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b
 		if refusal, err = a.judgeCode(ctx, tx, try, code, b); err != nil || refusal != nil {
 			return err
 		}
-		granted, err = complete(ctx, tx, try.Attempt, b.As(try.Delivery))
-		outcome := signin.OutcomeComplete
-		if errors.Is(err, signin.ErrCodeIncorrect) {
-			refusal, outcome, err = err, signin.OutcomeRefused, tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
-		}
-		if err != nil {
-			return err
-		}
-		_, err = tx.EndAttempt(ctx, try.ID, outcome)
+		granted, refusal, err = a.complete(ctx, tx, try, by(try.Channel), b, signUp)
 		return err
 	})
 	return granted, orRefusal(err, refusal)
 }
 
+// signing are the purposes that end in a session of their own.
+var signing = []signin.Purpose{signin.SignUp, signin.SignIn}
+
+// by is the proof that the code of an attempt gives.
+func by(c account.Channel) signin.Method {
+	if c == account.ByPhone {
+		return signin.PhoneCode
+	}
+	return signin.EmailCode
+}
+
 // mayComplete refuses a sign-up that was begun before new accounts were closed, and a
 // client that names another delivery than the one it began with. Nothing is spent by that.
 func (a *Auth) mayComplete(try signin.Attempt, b session.Browser) error {
-	if a.Rules.Closed {
+	if a.Rules.Closed && try.Purpose == signin.SignUp {
 		return signin.ErrSignUpClosed
 	}
 	if b.Asked != "" && b.Asked != try.Delivery {

@@ -32,7 +32,7 @@ func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, 
 		return Outcome{}, err
 	}
 	rehashed := ""
-	if ok && !who.Banned() && !a.Hashing.Current(who.PasswordHash) {
+	if ok && !who.Barred() && !a.Hashing.Current(who.PasswordHash) {
 		if rehashed, err = a.hash(ctx, password); err != nil {
 			return Outcome{}, err
 		}
@@ -191,7 +191,7 @@ func (a *Auth) lockActor(ctx context.Context, tx *store.Tx, actor Actor) (who ac
 	if err != nil || !found {
 		return who, false, err
 	}
-	return who, s.Live(tx.Now, who.Epoch) && !who.Banned(), nil
+	return who, s.Live(tx.Now, who.Epoch) && !who.Barred(), nil
 }
 
 func (a *Auth) eventBy(t audit.Type, actor Actor, b session.Browser) audit.Event {

@@ -64,7 +64,7 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 		if err := tx.Record(ctx, e); err != nil {
 			return err
 		}
-		return a.Post.Enqueue(ctx, tx, letterFor(try, code, who.ID, ""))
+		return a.Post.Enqueue(ctx, tx, letterFor(try, code, "", who.ID, ""))
 	})
 	return out, orRefusal(err, refusal)
 }

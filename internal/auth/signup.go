@@ -160,6 +160,10 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 		if err := tx.InsertAttempt(ctx, try); err != nil {
 			return err
 		}
+		token, err := a.newLink(tx, try)
+		if err != nil {
+			return err
+		}
 		e := event(audit.SignUpRequested, "", b)
 		e.Attempt = string(try.ID)
 		if taken {
@@ -169,7 +173,7 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 			return err
 		}
 		owed = a.owe(try, value, cookie, tx.Now)
-		return a.Post.Enqueue(ctx, tx, letterFor(try, code, owner, stored))
+		return a.Post.Enqueue(ctx, tx, letterFor(try, code, token, owner, stored))
 	})
 	if err = orRefusal(err, refusal); err != nil {
 		return Outcome{}, err
@@ -177,17 +181,42 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 	return Outcome{Owed: owed}, nil
 }
 
-// letterFor is the letter of an attempt: the code, or for a decoy a word to the owner at
-// the address that the owner once proved.
-func letterFor(try signin.Attempt, code secret.Text, owner account.ID, stored string) letters.Letter {
-	if try.Decoy {
-		return letters.Letter{
-			Template: letters.AddressTaken, Account: owner, Locale: try.Locale, To: stored, NotAfter: try.CodeExpires,
+// templates are the letters that carry the code of an attempt.
+var templates = map[signin.Purpose]letters.Template{
+	signin.SignUp: letters.SignUp, signin.SignIn: letters.SignIn, signin.Reauthenticate: letters.Code,
+	signin.Recover: letters.Recover, signin.VerifyEmail: letters.VerifyEmail, signin.VerifyPhone: letters.Code,
+}
+
+// paths are where the links of these letters lead. A page there shows what the link would
+// do; only its form does it.
+var paths = map[signin.Purpose]string{
+	signin.SignUp: "/sign-in/link", signin.SignIn: "/sign-in/link", signin.Recover: "/recovery/new-password",
+	signin.VerifyEmail: "/email/confirm",
+}
+
+// letterFor is the letter of an attempt: code and link or, for a decoy, a word to the
+// owner at the address that the owner once proved, or to an address that nobody has.
+func letterFor(try signin.Attempt, code, token secret.Text, owner account.ID, stored string) letters.Letter {
+	l := letters.Letter{
+		Template: templates[try.Purpose], Channel: try.Channel, Account: owner, Locale: try.Locale, To: try.Address.Text,
+		NotAfter: try.CodeExpires,
+	}
+	switch {
+	case try.Decoy && try.Channel == account.ByPhone:
+		l.Template = letters.Nothing
+	case try.Decoy && stored != "":
+		l.Template, l.To, l.Path = letters.AddressTaken, stored, "/sign-in"
+	case try.Decoy && try.Purpose == signin.SignUp, try.Decoy && try.Purpose == signin.VerifyEmail:
+		l.To = "" // its owner is gone
+	case try.Decoy:
+		l.Template, l.Path = letters.NoAccount, "/sign-up"
+	default:
+		l.Code = code
+		if path := paths[try.Purpose]; path != "" && token != "" {
+			l.Path, l.Token = path, token
 		}
 	}
-	return letters.Letter{
-		Template: letters.Code, Account: owner, Locale: try.Locale, To: try.Address.Text, Code: code, NotAfter: try.CodeExpires,
-	}
+	return l
 }
 
 func (a *Auth) locale(wanted string) string {
@@ -257,7 +286,7 @@ var errAddressLost = errors.New("the address was verified by another attempt")
 
 // completeSignUp turns the candidate of a proven attempt into an account. It fails with
 // errAddressLost when the address has found its owner meanwhile; nothing is left then.
-func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Attempt, b session.Browser) (session.Granted, error) {
+func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Attempt, by signin.Method, b session.Browser) (session.Granted, error) {
 	plain, err := a.Keys.Candidates.Open(string(try.ID), try.Candidate)
 	if err != nil {
 		return session.Granted{}, err
@@ -281,7 +310,7 @@ func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Atte
 	if !mine {
 		return session.Granted{}, errAddressLost
 	}
-	return a.welcome(ctx, tx, who, signin.EmailCode, b, try.ID)
+	return a.welcome(ctx, tx, who, by, b, try.ID)
 }
 
 // insertNamed inserts an account. If its username was taken while the person looked for

@@ -95,7 +95,7 @@ func (i *Issuer) Authenticate(ctx context.Context, token secret.Text) (Authentic
 	if err != nil {
 		return Authenticated{}, err
 	}
-	if !found || s.Account != claims.Subject || who.Banned() || !s.Live(i.Now(), who.Epoch) {
+	if !found || s.Account != claims.Subject || who.Barred() || !s.Live(i.Now(), who.Epoch) {
 		return Authenticated{}, session.ErrEnded
 	}
 	return Authenticated{Account: who, Session: s, Claims: claims}, nil

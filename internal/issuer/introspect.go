@@ -35,7 +35,7 @@ func (i *Issuer) Introspect(ctx context.Context, token secret.Text) (Introspecti
 
 func (i *Issuer) introspectRefresh(ctx context.Context, id session.ID, generation int64) (Introspection, error) {
 	s, who, found, err := i.Store.SessionView(ctx, id)
-	if err != nil || !found || who.Banned() || !s.Live(i.Now(), who.Epoch) || s.Generation != generation {
+	if err != nil || !found || who.Barred() || !s.Live(i.Now(), who.Epoch) || s.Generation != generation {
 		return Introspection{}, err
 	}
 	return Introspection{

@@ -176,7 +176,7 @@ func (i *Issuer) refreshByRule(ctx context.Context, id session.ID, p session.Pre
 		if err != nil || !found {
 			return err
 		}
-		if who, found, err = tx.LockAccount(ctx, row.Account); err != nil || !found || who.Banned() {
+		if who, found, err = tx.LockAccount(ctx, row.Account); err != nil || !found || who.Barred() {
 			return err
 		}
 		if row, found, err = tx.LockSession(ctx, id); err != nil || !found {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -223,6 +224,9 @@ func TestRunIsWokenByTheCommit(t *testing.T) {
 	}
 }
 
+// key is what Messages.Text answers where it has no words.
+var key = regexp.MustCompile(`(letter|sms)\.[a-z_]+(\.[a-z_]+)?\b`)
+
 func TestLetterLanguages(t *testing.T) {
 	catalogue, err := text.Load()
 	if err != nil {
@@ -233,8 +237,8 @@ func TestLetterLanguages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for lang, dir := range map[string]string{"en": "ltr", "fr": "ltr", "ar": "rtl", "xx": "ltr", "": "ltr"} {
-		for _, template := range []letters.Template{letters.Code, letters.AddressTaken} {
-			m, err := r.Letter(template, lang, "424242")
+		for _, template := range letters.Templates {
+			m, err := r.Preview(template, lang)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,9 +248,17 @@ func TestLetterLanguages(t *testing.T) {
 			if strings.Contains(m.HTML, "src=") || strings.Contains(m.HTML, "url(") {
 				t.Errorf("%s %s loads something from elsewhere", lang, template)
 			}
+			for _, part := range []string{m.Subject, m.Text, m.HTML} {
+				if missing := key.FindString(part); missing != "" {
+					t.Errorf("%s %s: no words for %s", lang, template, missing)
+				}
+			}
+			if len(m.Links) == 1 && (!strings.HasPrefix(m.Links[0], "https://auth.example.com/") || strings.Count(m.HTML, m.Links[0]) != 3 || !strings.Contains(m.Text, m.Links[0])) {
+				t.Errorf("%s %s: link %q", lang, template, m.Links)
+			}
 		}
 	}
-	if _, err := r.Letter("poem", "en", ""); err == nil {
+	if _, err := r.Preview("poem", "en"); err == nil {
 		t.Error("an unknown letter was written")
 	}
 }

@@ -141,7 +141,10 @@ func (p *Post) send(ctx context.Context, m store.Message) error {
 	if err := json.Unmarshal(plain, &secrets); err != nil {
 		return errUnsealed
 	}
-	letter, err := p.Render.Letter(Template(m.Template), m.Locale, secrets.Code)
+	if Template(m.Template) == Nothing {
+		return nil
+	}
+	letter, err := p.Render.render(m.Channel, Template(m.Template), m.Locale, secrets)
 	if err != nil {
 		return err
 	}

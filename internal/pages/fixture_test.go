@@ -142,10 +142,10 @@ func bareAccount(p pages.Page) pages.Account {
 func inbox(p pages.Page) pages.Inbox {
 	return pages.Inbox{Page: p, Letters: []pages.LetterRow{
 		{To: "mara@studio.example", Subject: p.T.Text("letter.code.subject", "app", "limen"), Code: "409133", SentAt: noon.Add(-20 * time.Second),
-			Text: strings.Join([]string{p.T.Text("letter.code.lead", "app", "limen"), "409133", p.T.Text("letter.code.valid", "n", 10), p.T.Text("letter.code.not_you")}, "\n\n")},
+			Text: strings.Join([]string{p.T.Text("letter.code.lead", "app", "limen"), "409133", p.T.Text("letter.valid", "n", 10), p.T.Text("letter.code.note")}, "\n\n")},
 		{To: "dev.raman@lumen.example", Subject: p.T.Text("letter.address_taken.subject"), SentAt: noon.Add(-90 * time.Minute),
 			Links: []string{"http://localhost:4455/sign-in"},
-			Text:  strings.Join([]string{p.T.Text("letter.address_taken.lead", "app", "limen"), p.T.Text("letter.address_taken.was_you"), "http://localhost:4455/sign-in"}, "\n\n")},
+			Text:  strings.Join([]string{p.T.Text("letter.address_taken.lead", "app", "limen"), p.T.Text("letter.address_taken.action"), "http://localhost:4455/sign-in"}, "\n\n")},
 		{To: "x@y.example", Subject: "<script>alert(1)</script>", Text: "</div><script>alert(2)</script>", Links: []string{"javascript:alert(3)"}, SentAt: noon.Add(-48 * time.Hour)},
 	}}
 }

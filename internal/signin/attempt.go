@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"strings"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -43,6 +42,9 @@ const (
 	OutcomeComplete  = "complete"
 	OutcomeDisplaced = "displaced"
 	OutcomeRefused   = "refused"
+	OutcomeDenied    = "denied"
+	// OutcomeVoid is told of attempts that were overtaken: a changed password, a removed address.
+	OutcomeVoid = "void"
 )
 
 // Attempt is one try, as it is remembered.
@@ -71,6 +73,18 @@ type Attempt struct {
 	ExpiresAt   time.Time
 	EndedAt     time.Time
 	Outcome     string
+
+	// Channel is how the code travels.
+	Channel account.Channel
+	// Subject is the id of the address or number that is to be verified.
+	Subject string
+	// CredentialVersion is that of the account when the attempt began.
+	CredentialVersion int64
+	// Match is the two digits on the waiting screen; Place and Device say where it is.
+	Match, Place, Device string
+	ApprovedAt           time.Time
+	// Onward is the application that waits, as its door wrote it down.
+	Onward string
 }
 
 // Candidate is the account that a sign-up asks for.
@@ -92,14 +106,8 @@ func NewAttemptValue(now time.Time) (AttemptID, secret.Text) {
 
 // ParseAttemptValue splits what a client presented. ok is false for every other form.
 func ParseAttemptValue(value string) (id AttemptID, ok bool) {
-	const n = len(AttemptPrefix) + 1 + 26
-	if len(value) != n+1+attemptSecretChars || value[n] != '_' || !secret.HasForm(value[:n], AttemptPrefix) {
-		return "", false
-	}
-	if strings.Trim(value[n+1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return "", false
-	}
-	return AttemptID(value[:n]), true
+	whole, ok := parseValue(value, AttemptPrefix)
+	return AttemptID(whole), ok
 }
 
 // Live reports whether the attempt can still be completed.
@@ -121,13 +129,18 @@ func (a Attempt) ResendIn(now time.Time, pause time.Duration) time.Duration {
 	return max(0, a.SentAt.Add(pause).Sub(now))
 }
 
-// Status is what the waiting screen is told.
+// Status is what the waiting screen is told: pending, approved, denied, expired or
+// complete.
 func (a Attempt) Status(now time.Time) string {
 	switch {
 	case a.Outcome == OutcomeComplete:
 		return "complete"
+	case a.Outcome == OutcomeDenied:
+		return "denied"
 	case !a.Live(now):
 		return "expired"
+	case !a.ApprovedAt.IsZero():
+		return "approved"
 	}
 	return "pending"
 }

@@ -19,6 +19,15 @@ const (
 	SignUp         Purpose = "sign_up"
 	SignIn         Purpose = "sign_in"
 	Reauthenticate Purpose = "reauthenticate"
+	// Recover proves an address in order to choose a new password; it grants nothing.
+	Recover Purpose = "recover"
+	// VerifyEmail and VerifyPhone add a proven address or number to an account.
+	VerifyEmail Purpose = "verify_email"
+	VerifyPhone Purpose = "verify_phone"
+	// Links alone have these: they take back what somebody else may have done.
+	UndoEmail    Purpose = "undo_email"
+	UndoDeletion Purpose = "undo_deletion"
+	NotMe        Purpose = "not_me"
 )
 
 // Method names a way of proving who one is.
@@ -28,6 +37,9 @@ type Method string
 const (
 	Password  Method = "password"
 	EmailCode Method = "email_code"
+	EmailLink Method = "email_link"
+	PhoneCode Method = "phone_code"
+	PhoneLink Method = "phone_link"
 	// NewAccount stands for a sign-up without an address, where there is nothing to
 	// prove yet: the credential was chosen a moment ago.
 	NewAccount Method = "new_account"
@@ -38,8 +50,10 @@ func (m Method) AMR() string {
 	switch m {
 	case Password, NewAccount:
 		return "pwd"
-	case EmailCode:
+	case EmailCode, EmailLink:
 		return "otp"
+	case PhoneCode, PhoneLink:
+		return "sms" // RFC 8176 section 2
 	}
 	return string(m)
 }
@@ -89,7 +103,7 @@ func Next(s State, t Terms) (session.Granted, error) {
 	if len(s.Proofs) == 0 || s.Account.ID == "" {
 		return session.Granted{}, ErrInvalidCredentials
 	}
-	if s.Account.Banned() {
+	if s.Account.Barred() {
 		if slices.Equal(s.Proofs, []Method{Password}) {
 			return session.Granted{}, ErrInvalidCredentials
 		}

@@ -15,9 +15,10 @@ import (
 
 const accountColumns = `a.id, a.username, a.first_name, a.last_name, a.picture, a.locale, a.roles,
 	a.public_metadata, a.unsafe_metadata, a.private_metadata, a.password_hash, a.password_changed_at,
-	a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at,
+	a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at, a.delete_at,
 	(SELECT e.address FROM email e WHERE e.account_id = a.id AND e.is_primary),
-	(SELECT e.verified_at FROM email e WHERE e.account_id = a.id AND e.is_primary)`
+	(SELECT e.verified_at FROM email e WHERE e.account_id = a.id AND e.is_primary),
+	(SELECT p.number FROM phone p WHERE p.account_id = a.id AND p.is_primary)`
 
 const (
 	sqlAccountByID    = `SELECT ` + accountColumns + ` FROM account a WHERE a.id = $1`
@@ -43,12 +44,8 @@ const (
 	sqlAccountEpoch  = `UPDATE account SET epoch = epoch + 1 WHERE id = $1`
 	sqlAccountBan    = `UPDATE account SET banned_at = $1, updated_at = $2 WHERE id = $3`
 	sqlAccountDelete = `DELETE FROM account WHERE id = $1`
-
-	sqlEmailInsert = `INSERT INTO email (id, account_id, address, address_key, is_primary, verified_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (address_key) WHERE verified_at IS NOT NULL DO NOTHING RETURNING id`
-	sqlEmailKeys  = `SELECT address_key FROM email WHERE account_id = $1`
-	sqlEmailOwner = `SELECT account_id, address FROM email WHERE address_key = $1 AND verified_at IS NOT NULL`
+	sqlAccountClose  = `UPDATE account SET delete_at = $1, updated_at = $2 WHERE id = $3`
+	sqlAccountsDue   = `SELECT a.id FROM account a WHERE a.delete_at <= $1 ORDER BY a.delete_at LIMIT $2`
 )
 
 // ErrUsernameTaken is told in both enumeration modes: usernames are public.
@@ -61,7 +58,7 @@ func scanAccount(scan func(...any) error) (account.Account, error) {
 	err := scan(&a.ID, optional(&a.Username), optional(&a.FirstName), optional(&a.LastName), optional(&a.Picture),
 		optional(&a.Locale), &roles, &public, &unsafe, &private, optional(&a.PasswordHash),
 		stamp(&a.PasswordChangedAt), &a.CredentialVersion, &a.Epoch, stamp(&a.CreatedAt), stamp(&a.UpdatedAt),
-		stamp(&a.LastSignInAt), stamp(&a.BannedAt), optional(&a.Email), stamp(&verified))
+		stamp(&a.LastSignInAt), stamp(&a.BannedAt), stamp(&a.DeleteAt), optional(&a.Email), stamp(&verified), optional(&a.Phone))
 	if err != nil {
 		return account.Account{}, err
 	}
@@ -126,16 +123,6 @@ func (r reader) UsernameTaken(ctx context.Context, key string) (bool, error) {
 	return found, err
 }
 
-// EmailOwner returns who verified the address with that key, and how they wrote it: a
-// letter goes there, never to what somebody typed.
-func (r reader) EmailOwner(ctx context.Context, key string) (owner account.ID, address string, found bool, err error) {
-	err = r.queryRow(ctx, sqlEmailOwner, key).Scan(&owner, &address)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", "", false, nil
-	}
-	return owner, address, err == nil, err
-}
-
 func (r reader) id(ctx context.Context, q string, args ...any) (id string, found bool, err error) {
 	err = r.queryRow(ctx, q, args...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -160,23 +147,6 @@ func (tx *Tx) InsertAccount(ctx context.Context, a account.Account, usernameKey 
 		null(a.LastName), null(a.Picture), null(a.Locale), string(roles), object(a.PublicMetadata), object(a.UnsafeMetadata),
 		object(a.PrivateMetadata), null(a.PasswordHash), when(a.PasswordChangedAt), a.CredentialVersion, a.Epoch,
 		when(a.CreatedAt), when(a.UpdatedAt), when(a.LastSignInAt), when(a.BannedAt))
-	return inserted, err
-}
-
-// Email is a row of a person's addresses.
-type Email struct {
-	ID         account.EmailID
-	Account    account.ID
-	Address    account.Address
-	Primary    bool
-	VerifiedAt time.Time
-	CreatedAt  time.Time
-}
-
-// InsertEmail writes an address. It reports false when another account has verified it.
-func (tx *Tx) InsertEmail(ctx context.Context, e Email) (bool, error) {
-	_, inserted, err := tx.id(ctx, sqlEmailInsert, string(e.ID), string(e.Account), e.Address.Text, e.Address.Key,
-		e.Primary, when(e.VerifiedAt), when(e.CreatedAt))
 	return inserted, err
 }
 
@@ -217,27 +187,30 @@ func (tx *Tx) SetBan(ctx context.Context, id account.ID, since time.Time) error 
 	return err
 }
 
+// SetDeletion says when the person is to be forgotten; the zero time takes that back.
+func (tx *Tx) SetDeletion(id account.ID, at time.Time) error {
+	return tx.post(sqlAccountClose, when(at), when(tx.Now), string(id))
+}
+
+// DueDeletions lists accounts whose time has come, the longest overdue first.
+func (r reader) DueDeletions(ctx context.Context, now time.Time, limit int) ([]account.ID, error) {
+	rows, err := r.query(ctx, sqlAccountsDue, when(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	return collect(rows, func(scan func(...any) error) (id account.ID, err error) { return id, scan(&id) })
+}
+
 // DeleteAccount forgets the person with their addresses, sessions, handovers and open
 // steps, and publishes that every token issued so far is dead.
 func (tx *Tx) DeleteAccount(ctx context.Context, id account.ID, until time.Time) error {
 	if err := tx.endEvery(ctx, id, session.EndedByDeletion, until); err != nil {
 		return err
 	}
-	rows, err := tx.query(ctx, sqlEmailKeys, string(id))
-	if err != nil {
+	if err := tx.post(sqlAttemptForget, string(id)); err != nil {
 		return err
 	}
-	keys, err := collect(rows, func(scan func(...any) error) (key string, err error) { return key, scan(&key) })
-	if err != nil {
-		return err
-	}
-	for _, key := range keys {
-		if err := tx.post(sqlAttemptForget, key, string(id)); err != nil {
-			return err
-		}
-	}
-	err = tx.post(sqlAccountDelete, string(id))
-	return err
+	return tx.post(sqlAccountDelete, string(id))
 }
 
 func object(raw json.RawMessage) string {

@@ -6,17 +6,19 @@ import (
 	"errors"
 	"time"
 
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/signin"
 )
 
 const attemptColumns = `id, secret_hash, purpose, account_id, session_id, decoy, known_device, address, address_key,
 	candidate, browser_hash, delivery, locale, code_hash, code_sent_at, code_expires_at, tries, sends,
-	created_at, expires_at, ended_at, outcome`
+	created_at, expires_at, ended_at, outcome, channel, subject_id, credential_version, match_digits, place, device,
+	approved_at, onward`
 
 const (
 	sqlAttemptInsert = `INSERT INTO attempt (` + attemptColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`
 	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
 	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
 	// Newest first. The steps of a session are no rivals of what strangers begin.
@@ -27,8 +29,12 @@ const (
 	sqlAttemptTries = `UPDATE attempt SET tries = $1 WHERE id = $2`
 	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
 		WHERE id = $3 AND ended_at IS NULL RETURNING id`
-	// The steps that a person began, found by an address of theirs.
-	sqlAttemptForget = `DELETE FROM attempt WHERE address_key = $1 AND ended_at IS NULL AND account_id = $2`
+	sqlAttemptApprove = `UPDATE attempt SET approved_at = $1 WHERE id = $2 AND ended_at IS NULL AND approved_at IS NULL RETURNING id`
+	// Every step that leads to an account, when what proves its person has changed.
+	sqlAttemptEndAll = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
+		WHERE account_id = $3 AND ended_at IS NULL`
+	// The steps that a person began.
+	sqlAttemptForget = `DELETE FROM attempt WHERE account_id = $1 AND ended_at IS NULL`
 	sqlAttemptPrune  = `DELETE FROM attempt WHERE id IN (SELECT p.id FROM attempt p WHERE p.expires_at < $1 LIMIT $2)`
 
 	sqlBudgetByHash = `SELECT hour_started_at, in_hour, in_row FROM code_budget WHERE address_hash = $1`
@@ -44,10 +50,17 @@ const (
 
 func scanAttempt(scan func(...any) error) (signin.Attempt, error) {
 	var a signin.Attempt
+	var version sql.NullInt64
 	err := scan(&a.ID, &a.SecretHash, &a.Purpose, optional(&a.Account), optional(&a.Session), &a.Decoy, &a.KnownDevice,
 		optional(&a.Address.Text), optional(&a.Address.Key), &a.Candidate, &a.BrowserHash, &a.Delivery, &a.Locale,
 		&a.CodeHash, stamp(&a.SentAt), stamp(&a.CodeExpires), &a.Tries, &a.Sends,
-		stamp(&a.CreatedAt), stamp(&a.ExpiresAt), stamp(&a.EndedAt), optional(&a.Outcome))
+		stamp(&a.CreatedAt), stamp(&a.ExpiresAt), stamp(&a.EndedAt), optional(&a.Outcome), optional(&a.Channel),
+		optional(&a.Subject), &version, optional(&a.Match), optional(&a.Place), optional(&a.Device), stamp(&a.ApprovedAt),
+		optional(&a.Onward))
+	a.CredentialVersion = version.Int64
+	if a.Channel == "" {
+		a.Channel = account.ByEmail // as before there was another
+	}
 	return a, err
 }
 
@@ -75,7 +88,8 @@ func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
 	err := tx.post(sqlAttemptInsert, string(a.ID), a.SecretHash, string(a.Purpose), null(string(a.Account)),
 		null(string(a.Session)), a.Decoy, a.KnownDevice, null(a.Address.Text), null(a.Address.Key), a.Candidate, a.BrowserHash,
 		string(a.Delivery), a.Locale, a.CodeHash, when(a.SentAt), when(a.CodeExpires), a.Tries, a.Sends,
-		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome))
+		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome), null(string(a.Channel)), null(a.Subject),
+		a.CredentialVersion, null(a.Match), null(a.Place), null(a.Device), when(a.ApprovedAt), null(a.Onward))
 	return err
 }
 
@@ -112,6 +126,17 @@ func (tx *Tx) CountTry(ctx context.Context, id signin.AttemptID, tries int) erro
 func (tx *Tx) EndAttempt(ctx context.Context, id signin.AttemptID, outcome string) (bool, error) {
 	_, ended, err := tx.id(ctx, sqlAttemptEnd, when(tx.Now), outcome, string(id))
 	return ended, err
+}
+
+// ApproveAttempt records, once, that the attempt's person let the waiting browser in.
+func (tx *Tx) ApproveAttempt(ctx context.Context, id signin.AttemptID) (bool, error) {
+	_, approved, err := tx.id(ctx, sqlAttemptApprove, when(tx.Now), string(id))
+	return approved, err
+}
+
+// EndAttempts ends every open attempt that leads to an account.
+func (tx *Tx) EndAttempts(owner account.ID, outcome string) error {
+	return tx.post(sqlAttemptEndAll, when(tx.Now), outcome, string(owner))
 }
 
 // PruneAttempts deletes up to limit attempts that expired before then.

@@ -61,8 +61,8 @@ const (
 	sqlSessionView = `SELECT s.account_id, s.client, s.generation, s.rotated_at, s.device_hash, s.bound, s.delivery, s.epoch,
 		s.idle_expires_at, s.expires_at, s.ended_at, s.authenticated_at, s.authenticated_by, s.methods, s.aal,
 		a.username, a.first_name, a.last_name, a.picture, a.locale, a.roles, a.public_metadata, a.unsafe_metadata,
-		a.password_hash, a.password_changed_at, a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at,
-		e.address, e.verified_at
+		a.password_hash, a.password_changed_at, a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at, a.delete_at,
+		e.address, e.verified_at, (SELECT p.number FROM phone p WHERE p.account_id = s.account_id AND p.is_primary)
 		FROM session s JOIN account a ON a.id = s.account_id LEFT JOIN email e ON e.account_id = s.account_id AND e.is_primary
 		WHERE s.id = $1`
 )
@@ -112,7 +112,7 @@ func (r reader) SessionView(ctx context.Context, id session.ID) (s session.Sessi
 		stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), stamp(&s.AuthenticatedAt), &s.AuthenticatedBy, &methods, &s.AAL,
 		optional(&a.Username), optional(&a.FirstName), optional(&a.LastName), optional(&a.Picture), optional(&a.Locale),
 		&roles, &public, &unsafe, optional(&a.PasswordHash), stamp(&a.PasswordChangedAt), &a.CredentialVersion, &a.Epoch, stamp(&a.CreatedAt),
-		stamp(&a.UpdatedAt), stamp(&a.LastSignInAt), stamp(&a.BannedAt), optional(&a.Email), stamp(&verified))
+		stamp(&a.UpdatedAt), stamp(&a.LastSignInAt), stamp(&a.BannedAt), stamp(&a.DeleteAt), optional(&a.Email), stamp(&verified), optional(&a.Phone))
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Session{}, account.Account{}, false, nil
 	}

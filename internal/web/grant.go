@@ -113,11 +113,12 @@ func (c *Call) Redirect(to string) {
 }
 
 // Step is how a sign-up or sign-in goes on: exactly one field is set. As the Out of a
-// JSON row it writes itself, and openapi.json shows it as one of three by status.
+// JSON row it writes itself, and openapi.json shows it as one of four by status.
 type Step struct {
 	Granted      *Issued
 	Verification *NeedsVerification
 	Factor       *NeedsFactor
+	Approval     *NeedsApproval
 }
 
 // WriteAnswer writes the step. What is still owed goes with the attempt cookie.
@@ -132,6 +133,10 @@ func (s Step) WriteAnswer(c *Call) error {
 			return err
 		}
 		return c.JSON(http.StatusOK, v)
+	case s.Approval != nil:
+		n := *s.Approval
+		n.Status = "needs_approval"
+		return c.JSON(http.StatusOK, n)
 	case s.Factor != nil:
 		f := *s.Factor
 		f.Status = "needs_factor"

@@ -351,6 +351,7 @@ func (Step) Schema(r huma.Registry) *huma.Schema {
 		"complete":           reflect.TypeFor[Grant](),
 		"needs_verification": reflect.TypeFor[NeedsVerification](),
 		"needs_factor":       reflect.TypeFor[NeedsFactor](),
+		"needs_approval":     reflect.TypeFor[NeedsApproval](),
 	} {
 		s := r.Schema(t, true, "")
 		mapping[status] = s.Ref

@@ -112,13 +112,21 @@ type Grant struct {
 type NeedsVerification struct {
 	Status    string `json:"status" enum:"needs_verification"`
 	Attempt   string `json:"attempt"`
-	Channel   string `json:"channel" enum:"email"`
+	Channel   string `json:"channel" enum:"email,phone"`
 	SentTo    string `json:"sent_to" doc:"Masked."`
 	ExpiresIn int64  `json:"expires_in"`
 	ResendIn  int64  `json:"resend_in"`
 
 	// Cookie is the value of the attempt cookie, "" for none.
 	Cookie secret.Text `json:"-"`
+}
+
+// NeedsApproval says that the link began elsewhere: whoever opened it may let the browser
+// that waits there in.
+type NeedsApproval struct {
+	Status string `json:"status" enum:"needs_approval"`
+	Place  string `json:"place" doc:"Where the waiting browser is."`
+	Device string `json:"device" doc:"What it is."`
 }
 
 // NeedsFactor says that another proof is needed.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/limenauth/limen/internal/mail"
 )
 
 // Client talks to a server as a program or a browser does.
@@ -210,8 +212,8 @@ func (c *Client) Cookies() map[string]string {
 	return out
 }
 
-// CodeFor sends what is due and returns the newest code for an address.
-func (s *Server) CodeFor(t testing.TB, email string) string {
+// Letter sends what is due and returns the newest letter to an address.
+func (s *Server) Letter(t testing.TB, email string) mail.Message {
 	t.Helper()
 	for {
 		n, err := s.Post.SendDue(t.Context())
@@ -222,12 +224,35 @@ func (s *Server) CodeFor(t testing.TB, email string) string {
 			break
 		}
 	}
-	messages := s.Inbox.Messages(email, "email")
+	messages := s.Inbox.Messages(email, "")
 	if len(messages) == 0 {
 		t.Fatalf("no letter to %s", email)
 	}
-	if !strings.HasSuffix(email, ".test") {
-		s.Log.Secret(messages[0].Code)
+	m := messages[0]
+	if !strings.HasSuffix(email, ".test") && m.Code != "424242" {
+		s.Log.Secret(m.Code)
 	}
-	return messages[0].Code
+	for _, link := range m.Links {
+		if _, token, ok := strings.Cut(link, "token="); ok {
+			s.Log.Secret(token)
+		}
+	}
+	return m
+}
+
+// CodeFor sends what is due and returns the newest code for an address.
+func (s *Server) CodeFor(t testing.TB, email string) string {
+	t.Helper()
+	return s.Letter(t, email).Code
+}
+
+// TokenFor sends what is due and returns the token of the newest letter's link.
+func (s *Server) TokenFor(t testing.TB, email string) string {
+	t.Helper()
+	m := s.Letter(t, email)
+	if len(m.Links) != 1 {
+		t.Fatalf("the letter to %s has %d links", email, len(m.Links))
+	}
+	_, token, _ := strings.Cut(m.Links[0], "token=")
+	return token
 }

@@ -1,0 +1,129 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// SignInEmail is what a person sends to get a letter with a link and a code.
+type SignInEmail struct {
+	Email  string
+	Create bool // make an account if there is none
+	Locale string
+	// Onward is the application that waits, as its door wrote it down.
+	Onward string
+}
+
+// BeginEmail begins a sign-in by letter. Whether the address has an account shows in no
+// answer: an unknown one gets a word that somebody tried, and an attempt that leads
+// nowhere. It refuses with invalid_request, rate_limited or unavailable.
+func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser) (Verification, error) {
+	address, err := account.ParseAddress(in.Email)
+	if err != nil {
+		return Verification{}, err
+	}
+	if !a.Post.Ready() {
+		return Verification{}, errNoRelay
+	}
+	if _, err := a.letter(ctx, address.Key, b); err != nil { // never given back
+		return Verification{}, err
+	}
+	sealed, err := json.Marshal(signin.Candidate{Locale: in.Locale})
+	if err != nil {
+		return Verification{}, err
+	}
+	var owed *Verification
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who, stored, found, err := a.ownerOf(ctx, tx, address)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.LockBudget(ctx, a.addressHash(address.Key)); err != nil {
+			return err
+		}
+		purpose := signin.SignIn
+		if !found && in.Create && !a.Rules.Closed {
+			purpose = signin.SignUp
+		}
+		try, value, cookie := a.newAttempt(tx.Now, purpose, b)
+		try.Address, try.Locale, try.Onward = address, a.locale(in.Locale), in.Onward
+		try.Decoy = !found && purpose == signin.SignIn
+		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
+		if found {
+			try.Account, try.CredentialVersion, try.Address.Text = who.ID, who.CredentialVersion, stored
+			try.Locale = a.locale(who.Locale)
+		}
+		a.waiting(&try, b)
+		owed, err = a.send(ctx, tx, try, value, cookie, b, audit.SignInRequested)
+		return err
+	})
+	if err != nil {
+		return Verification{}, err
+	}
+	return *owed, nil
+}
+
+// ownerOf finds who verified an address, and how they wrote it.
+func (a *Auth) ownerOf(ctx context.Context, tx *store.Tx, address account.Address) (who account.Account, stored string, found bool, err error) {
+	owner, stored, found, err := tx.EmailOwner(ctx, address.Key)
+	if err != nil {
+		return who, "", false, err
+	}
+	who, _, err = tx.AccountByID(ctx, owner) // nobody's costs the same
+	return who, stored, found, err
+}
+
+// waiting fills in what the screens of a sign-in by link show: the digits of the one that
+// waits, and where it is.
+func (a *Auth) waiting(try *signin.Attempt, b session.Browser) {
+	try.Match = secret.Digits(2).Reveal()
+	try.Place, try.Device = b.Location, session.DeviceOf(b.UserAgent).Name
+	if try.Place == "" {
+		try.Place = b.IP
+	}
+}
+
+// send writes a new attempt with its code, its link, its event and its letter. The caller
+// holds the address's lock. A decoy takes every step of it.
+func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error) {
+	var err error
+	if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, try.Account, b); err != nil {
+		return nil, err
+	}
+	if err := a.displace(ctx, tx, try.Address.Key, b); err != nil {
+		return nil, err
+	}
+	code := a.newCode(&try, tx.Now)
+	if err := tx.InsertAttempt(ctx, try); err != nil {
+		return nil, err
+	}
+	token, err := a.newLink(tx, try)
+	if err != nil {
+		return nil, err
+	}
+	e := event(kind, try.Account, b)
+	e.Actor, e.Attempt, e.Data = "", string(try.ID), map[string]string{"purpose": string(try.Purpose)}
+	if try.Decoy {
+		e.Outcome = audit.Refused
+	}
+	if err := tx.Record(ctx, e); err != nil {
+		return nil, err
+	}
+	return a.owe(try, value, cookie, tx.Now), a.Post.Enqueue(ctx, tx, letterFor(try, code, token, try.Account, ""))
+}
+
+// storedAddress is how the owner of an attempt's address wrote it; "" if nobody has it.
+func (a *Auth) storedAddress(ctx context.Context, tx *store.Tx, try signin.Attempt) (string, error) {
+	_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
+	if try.Purpose != signin.SignUp && try.Purpose != signin.VerifyEmail {
+		stored = "" // a decoy of these is an address that nobody has
+	}
+	return stored, err
+}

@@ -1,0 +1,79 @@
+package auth
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/oauth"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+)
+
+const (
+	// watchEvery is how often a waiting screen's attempt is looked at.
+	watchEvery = 500 * time.Millisecond
+	// beatAfter is how many looks without news pass between two signs of life: they find
+	// out who has left.
+	beatAfter = 30
+	// maxWatching bounds the waiting screens of one process; the others poll.
+	maxWatching = 2000
+)
+
+// Watching counts the waiting screens. The zero value is ready to use.
+type Watching struct{ n atomic.Int64 }
+
+// WatchAttempt tells the waiting screen how its attempt stands, at once and with every
+// change, until the attempt is over or an error of tell or beat ends it. It refuses with
+// attempt_expired, or with unavailable when too many wait.
+func (a *Auth) WatchAttempt(ctx context.Context, value secret.Text, b session.Browser, tell func(status string) error, beat func() error) error {
+	if a.Watching.n.Add(1) > maxWatching {
+		a.Watching.n.Add(-1)
+		return fault.ErrUnavailable.After(5 * time.Second).Saying("Too many screens wait at once. Poll instead.")
+	}
+	defer a.Watching.n.Add(-1)
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	before := ""
+	for quiet := 0; ; quiet++ {
+		status, err := a.AttemptStatus(ctx, value, b)
+		if err != nil {
+			return err
+		}
+		switch {
+		case status != before:
+			before, quiet = status, 0
+			err = tell(status)
+		case quiet%beatAfter == beatAfter-1:
+			err = beat()
+		}
+		if err != nil || status != "pending" && status != "approved" {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// Onward checks where a sign-in by letter shall lead in the end and writes it down for
+// the attempt. It refuses with redirect_not_allowed or invalid_request.
+func (a *Auth) Onward(redirectTo, state, challenge string) (string, error) {
+	if redirectTo == "" {
+		return "", nil
+	}
+	if err := oauth.CheckState(state); err != nil {
+		return "", err
+	}
+	if !strings.HasPrefix(redirectTo, a.Rules.PublicURL+"/") {
+		if err := a.CheckHandover(redirectTo, challenge); err != nil {
+			return "", err
+		}
+	}
+	return url.Values{"redirect_to": {redirectTo}, "state": {state}, "code_challenge": {challenge}}.Encode(), nil
+}
