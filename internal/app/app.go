@@ -50,6 +50,7 @@ type App struct {
 
 	catalogue *text.Catalogue
 	redis     *ratelimit.Redis
+	relays    *mail.Relays // nil when no relay is set
 	draining  context.Context
 	drain     context.CancelFunc // tells streams to end
 }
@@ -208,21 +209,13 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 		return err
 	}
 	a.Post = (&letters.Post{
-		Store: a.Store, Sealer: ring.Sealer("outbox"), Render: renderer, From: "no-reply@" + public.Hostname(), Now: a.Clock.Now, Log: a.Log,
+		Store: a.Store, Sealer: ring.Sealer("outbox"), Render: renderer, From: cfg.sender(a.URL), Now: a.Clock.Now, Log: a.Log,
+		Counts: a.Metrics, Senders: cfg.OutboxSenders, Rate: float64(cfg.OutboxRate), Grace: cfg.ShutdownGrace,
 	}).Open()
-	if a.Mode == Development {
-		a.Inbox = &mail.Inbox{}
-		a.Post.Sender = a.Inbox
+	if a.Post.Sender, err = a.mailer(); err != nil {
+		return err
 	}
-	a.Metrics.WatchOutbox(func() float64 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		n, err := a.Post.Waiting(ctx)
-		if err != nil {
-			a.Log.Warn("outbox: it could not be counted", "error", err)
-		}
-		return float64(n)
-	})
+	a.Metrics.WatchOutbox(a.backlogs)
 	redirects, err := oauth.ParseAllowList(a.redirects())
 	if err != nil {
 		return fmt.Errorf("redirect-allow: %w", err)
@@ -357,6 +350,9 @@ func (a *App) Close() error {
 	a.drain()
 	if a.redis != nil {
 		a.redis.Close()
+	}
+	if a.relays != nil {
+		_ = a.relays.Close() // it only says goodbye
 	}
 	if a.Store != nil {
 		return a.Store.Close()

@@ -93,6 +93,14 @@ type Config struct {
 	ResendAfter  time.Duration `name:"resend-after" group:"Codes" default:"30s" help:"How long one waits before asking for another letter."`
 	HandoverLife time.Duration `name:"handover-life" group:"Codes" default:"1m" help:"Life of the one-time code that an application on another origin exchanges for its tokens."`
 
+	OutboxSenders int `name:"outbox-senders" group:"Letters" default:"16" help:"How many letters that people wait for are handed over at once; half as many letters of campaigns beside them. The relay must allow as many connections: 24 with the default."`
+	OutboxRate    int `name:"outbox-rate" group:"Letters" default:"0" placeholder:"N" help:"The most letters by e-mail in a second, by each process: what the relay allows. Campaigns are slowed down to keep it; letters that people wait for are counted and never wait. 0 is no bound."`
+
+	SMTP        secret.Text `name:"smtp" group:"Mail" secret:"" placeholder:"smtp://USER:PASSWORD@HOST:587" unset:"no letter leaves; in dev they are kept in the inbox" help:"The mail relays, separated by commas: the first that is well takes the letter. smtp:// demands STARTTLS, smtps:// speaks TLS from the start, smtp+insecure:// encrypts nothing and is for this machine alone. Special characters of the password are percent-encoded."`
+	SMTPFile    string      `name:"smtp-file" group:"Mail" placeholder:"FILE" help:"A file that holds the value of smtp, one relay in a line."`
+	MailFrom    string      `name:"mail-from" group:"Mail" placeholder:"NAME <ADDRESS>" unset:"no-reply at the host of the public URL" help:"Whom letters come from: an address, or a name and an address. The relay must be allowed to send for its domain (SPF, DKIM, DMARC)."`
+	MailReplyTo string      `name:"mail-reply-to" group:"Mail" placeholder:"NAME <ADDRESS>" unset:"answers go to mail-from" help:"Where answers to letters go."`
+
 	EventRetention time.Duration `name:"event-retention" group:"Operation" default:"365d" help:"How long the record of what happened is kept."`
 	LogFormat      string        `name:"log-format" group:"Operation" default:"text" enum:"text,json" help:"The form of the log."`
 	LogLevel       string        `name:"log-level" group:"Operation" default:"info" enum:"debug,info,warn,error" help:"The least important line that is logged."`
@@ -215,8 +223,8 @@ func (c *Config) Notes(mode Mode) []string {
 	if mode != Production {
 		return nil
 	}
-	if c.SignUp == "open" {
-		notes = append(notes, "There is no mail relay yet: sign-up by e-mail answers 503, and accounts are made by limen user create.")
+	if c.SMTP == "" {
+		notes = append(notes, "smtp is empty, so no letter leaves: sign-up by e-mail and recovery answer 503. Name a mail relay, or make accounts by limen user create.")
 	}
 	if len(c.TrustedProxies) == 0 {
 		notes = append(notes, "trusted-proxies is empty: behind a reverse proxy every client has the proxy's address, and limits hit all of them together.")

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/mail"
 	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 )
@@ -36,6 +37,7 @@ func (c *Config) Check(mode Mode) error {
 	k.choices()
 	k.numbers()
 	k.lifetimes()
+	k.mail()
 	if mode == Operation {
 		return k.problems.err()
 	}
@@ -139,6 +141,17 @@ func (k *checker) storage() {
 	}
 }
 
+func (k *checker) mail() {
+	if _, err := mail.ParseRelays(k.SMTP.Reveal()); err != nil {
+		k.refuse("smtp", "%v", err)
+	}
+	for _, a := range []struct{ key, value string }{{"mail-from", k.MailFrom}, {"mail-reply-to", k.MailReplyTo}} {
+		if a.value != "" && mail.CheckAddress(a.value) != nil {
+			k.refuse(a.key, "%q is not one address; write it like no-reply@example.com or Example <no-reply@example.com>", a.value)
+		}
+	}
+}
+
 // choices repeats what the parser demands, for a Config that was filled by hand.
 func (k *checker) choices() {
 	for _, c := range []struct{ key, value string }{
@@ -164,6 +177,8 @@ func (k *checker) numbers() {
 	k.between("password-max", k.PasswordMax, 64, 256, "; password managers need 64, and hashing has to end")
 	k.between("session-cap", k.SessionCap, 1, 10_000, "")
 	k.between("hash-waiting", k.HashWaiting, 1, 100_000, "")
+	k.between("outbox-senders", k.OutboxSenders, 1, 256, "")
+	k.between("outbox-rate", k.OutboxRate, 0, 100_000, "")
 	k.hashes()
 }
 

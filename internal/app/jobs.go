@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/store"
 )
@@ -29,6 +30,21 @@ func (a *App) Run(ctx context.Context) {
 	jobs.Go(func() { a.every(ctx, tendEvery, "signing keys", a.Issuer.TendKeys) })
 	jobs.Go(func() { a.every(ctx, sweepEvery, "sweep", a.Sweep) })
 	jobs.Wait()
+}
+
+// backlogs reads the outbox for whoever watches the numbers.
+func (a *App) backlogs() []metrics.Lane {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	backlogs, err := a.Post.Backlogs(ctx)
+	if err != nil {
+		a.Log.Warn("outbox: it could not be counted", "error", err)
+	}
+	var lanes []metrics.Lane
+	for _, b := range backlogs {
+		lanes = append(lanes, metrics.Lane{Name: b.Lane, Waiting: b.Waiting, Oldest: b.Oldest})
+	}
+	return lanes
 }
 
 func (a *App) every(ctx context.Context, pause time.Duration, name string, do func(context.Context) error) {

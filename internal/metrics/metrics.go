@@ -30,6 +30,7 @@ type Metrics struct {
 	grants    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
 	fallbacks prometheus.Counter
+	letters   *prometheus.CounterVec
 }
 
 // New makes an empty set, with the numbers of the Go runtime and of the process.
@@ -55,8 +56,11 @@ func New() *Metrics {
 		fallbacks: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "limen_limiter_fallback_total", Help: "Limits counted in memory because Redis did not answer.",
 		}),
+		letters: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "limen_letters_total", Help: "Letters of the outbox by lane and by what came of a try: sent, retried or dead.",
+		}, []string{"lane", "outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks,
+	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks, m.letters,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -120,9 +124,48 @@ func (m *Metrics) WatchQueue(read func() Queue) {
 	m.counter("limen_hash_refused_total", "Requests refused because the line was full.", func() float64 { return float64(read().Refused) })
 }
 
-// WatchOutbox reads how many letters wait to be sent.
-func (m *Metrics) WatchOutbox(depth func() float64) {
-	m.gauge("limen_outbox_waiting", "Letters waiting to be sent.", depth)
+// Letter counts what came of a try to send a letter.
+func (m *Metrics) Letter(lane, outcome string) {
+	if m != nil {
+		m.letters.WithLabelValues(lane, outcome).Inc()
+	}
+}
+
+// Lane is the state of a lane of the outbox.
+type Lane struct {
+	Name    string
+	Waiting int           // bounded: where the count stops is said by whoever counts
+	Oldest  time.Duration // how long the longest due letter has been due
+}
+
+// WatchOutbox reads the lanes of the outbox whenever somebody looks. Lanes that cannot be
+// read at that moment are left out.
+func (m *Metrics) WatchOutbox(read func() []Lane) {
+	if m != nil {
+		m.registry.MustRegister(outbox{read})
+	}
+}
+
+// outbox reads the database once for all its numbers.
+type outbox struct{ read func() []Lane }
+
+var (
+	outboxWaiting = prometheus.NewDesc("limen_outbox_waiting", "Letters waiting to be sent; the count stops at 10000.", []string{"lane"}, nil)
+	outboxOldest  = prometheus.NewDesc("limen_outbox_oldest_due_seconds", "For how long the longest due letter has been due.", []string{"lane"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (outbox) Describe(out chan<- *prometheus.Desc) {
+	out <- outboxWaiting
+	out <- outboxOldest
+}
+
+// Collect implements prometheus.Collector.
+func (o outbox) Collect(out chan<- prometheus.Metric) {
+	for _, l := range o.read() {
+		out <- prometheus.MustNewConstMetric(outboxWaiting, prometheus.GaugeValue, float64(l.Waiting), l.Name)
+		out <- prometheus.MustNewConstMetric(outboxOldest, prometheus.GaugeValue, l.Oldest.Seconds(), l.Name)
+	}
 }
 
 func (m *Metrics) gauge(name, help string, read func() float64) {

@@ -21,7 +21,8 @@ func TestNumbersAreServed(t *testing.T) {
 	m.Refreshed("rotate")
 	m.FellBack()
 	m.WatchQueue(func() metrics.Queue { return metrics.Queue{Running: 1, Waiting: 2, Done: 3, Refused: 4} })
-	m.WatchOutbox(func() float64 { return 5 })
+	m.WatchOutbox(func() []metrics.Lane { return []metrics.Lane{{Name: "campaign", Waiting: 5, Oldest: 90 * time.Second}} })
+	m.Letter("interactive", "sent")
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	lines := strings.Split(w.Body.String(), "\n")
@@ -36,7 +37,8 @@ func TestNumbersAreServed(t *testing.T) {
 		`limen_refreshes_total{outcome="rotate"} 2`,
 		`limen_limiter_fallback_total 1`,
 		`limen_hash_running 1`, `limen_hash_waiting 2`, `limen_hash_done_total 3`, `limen_hash_refused_total 4`,
-		`limen_outbox_waiting 5`,
+		`limen_outbox_waiting{lane="campaign"} 5`, `limen_outbox_oldest_due_seconds{lane="campaign"} 90`,
+		`limen_letters_total{lane="interactive",outcome="sent"} 1`,
 	} {
 		if !slices.Contains(lines, want) {
 			t.Errorf("no line %q", want)
@@ -64,4 +66,5 @@ func TestNilCountsNothing(t *testing.T) {
 	m.FellBack()
 	m.WatchQueue(nil)
 	m.WatchOutbox(nil)
+	m.Letter("interactive", "sent")
 }
