@@ -25,7 +25,9 @@ func (o *Operator) Doctor(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(checks, keys, a.checkLimits(ctx), a.checkLetters(ctx), a.checkHashing(), a.suggestHashing()), nil
+	checks = append(checks, keys, a.checkLimits(ctx))
+	checks = append(checks, a.checkLetters(ctx)...)
+	return append(checks, a.checkHashing(), a.suggestHashing()), nil
 }
 
 func (a *App) checkLimits(ctx context.Context) Check {
@@ -101,15 +103,18 @@ func (a *App) checkSigningKeys(ctx context.Context) (Check, error) {
 	return c, nil
 }
 
-func (a *App) checkLetters(ctx context.Context) Check {
+func (a *App) checkLetters(ctx context.Context) []Check {
+	if a.relays != nil {
+		return a.checkRelays(ctx)
+	}
 	kind, _, err := a.Store.Meta(ctx, "kind")
 	if err == nil && kind == string(store.Development) {
-		return Check{Name: "letters", Outcome: Healthy, Detail: "kept in the development inbox"}
+		return []Check{{Name: "letters", Outcome: Healthy, Detail: "kept in the development inbox"}}
 	}
-	return Check{
-		Name: "letters", Outcome: Warning, Detail: "there is no mail relay: sign-up by e-mail answers 503",
-		Fix: "Make accounts with limen user create.",
-	}
+	return []Check{{
+		Name: "letters", Outcome: Warning, Detail: "there is no mail relay: sign-up by e-mail and recovery answer 503",
+		Fix: "Set smtp, like smtp://user:password@host:587, or make accounts with limen user create.",
+	}}
 }
 
 func (a *App) checkHashing() Check {

@@ -88,8 +88,8 @@ An unknown key in the file or an unknown variable that begins with ` + "`LIMEN_`
 that would be unsafe. limen tells all of them at once, each with the fix, and exits with status 3. What Kubernetes
 puts into the environment of a pod for a service called limen is left alone.
 
-There is no setting for a mail relay yet. Until there is, production cannot write letters: sign-up by e-mail
-answers 503 ` + "`unavailable`" + `, ` + "`limen serve`" + ` says so when it starts, and accounts are made by ` + "`limen user create`" + `.
+Without ` + "`smtp`" + ` production writes no letters: sign-up by e-mail answers 503 ` + "`unavailable`" + `, ` + "`limen serve`" + `
+says so when it starts, and accounts are made by ` + "`limen user create`" + `. [Letters](letters.md) tells how to name a mail relay.
 `
 
 func reference() string {
