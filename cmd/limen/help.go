@@ -19,6 +19,7 @@ const appExamples = `limen dev                                        everything
 limen serve --url https://auth.example.com       production
 limen user create --email ada@example.com        an account, made by you
 limen user list --json                           what programs read
+limen message list --state dead                  letters that were given up, and why
 limen doctor                                     is all well?`
 
 // printHelp prints examples first, then usage, commands, flags and settings with their

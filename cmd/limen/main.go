@@ -56,7 +56,9 @@ type commands struct {
 	Session    sessionCommand    `cmd:"" help:"See and end sessions."`
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"See and rotate the keys that sign access tokens."`
 	Apikey     apikeyCommand     `cmd:"" help:"Make and revoke the keys with which your services call limen."`
+	Message    messageCommand    `cmd:"" help:"See the letters on their way, and write to many."`
 	Token      tokenCommand      `cmd:"" help:"Look into a token."`
+	Mail       mailCommand       `cmd:"" help:"Try the mail relay."`
 	Doctor     doctorCommand     `cmd:"" help:"Examine settings, database, keys and machine."`
 	Version    versionCommand    `cmd:"" help:"Say which limen this is."`
 }
