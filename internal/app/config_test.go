@@ -133,8 +133,8 @@ func TestVariablesOfOthersAreLeftAlone(t *testing.T) {
 
 func TestSecretsComeByFile(t *testing.T) {
 	const key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-	files := map[string]string{"key": key + "\n", "db": "postgres://a:b@h/n\r\n", "limen.toml": "root-key = \"from the file\"\n"}
-	c, err := load(t, files, []string{"LIMEN_ROOT_KEY_FILE=$DIR/key", "LIMEN_DB_FILE=$DIR/db"})
+	files := map[string]string{"key": key + "\n", "db": "postgres://a:b@h/n\r\n", "limen.toml": "root-key = \"from the file\"\n", "smtp": "smtp://a:b@h:587\nsmtps://h\n"}
+	c, err := load(t, files, []string{"LIMEN_ROOT_KEY_FILE=$DIR/key", "LIMEN_DB_FILE=$DIR/db", "LIMEN_SMTP_FILE=$DIR/smtp"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +144,9 @@ func TestSecretsComeByFile(t *testing.T) {
 	if !c.Database().Postgres || c.Database().URL.Reveal() != "postgres://a:b@h/n" {
 		t.Error("db-file is not read, or keeps its line end")
 	}
+	if c.SMTP.Reveal() != "smtp://a:b@h:587\nsmtps://h" || c.Check(app.Operation) != nil {
+		t.Error("smtp-file is not read")
+	}
 	if _, err := load(t, nil, nil, "--root-key", key); err == nil || !strings.Contains(err.Error(), "--root-key-file") {
 		t.Errorf("a root key on the command line: %v", err)
 	}
@@ -152,6 +155,7 @@ func TestSecretsComeByFile(t *testing.T) {
 func TestProblemsHideSecrets(t *testing.T) {
 	const password = "correct-horse"
 	c := app.Defaults()
+	c.SMTP = "smtp://u:" + password + "@relay.example.com/path"
 	c.RootKey, c.DB, c.Redis = password, "postgres://u:"+password+"%zz@h/n", "http://"+password
 	err := c.Check(app.Production)
 	if err == nil {
@@ -223,6 +227,11 @@ func TestCheck(t *testing.T) {
 		{app.Production, func(c *app.Config) { c.CookieDomain = "xample.com" }, "cookie-domain", "parent of auth.example.com"},
 		{app.Production, func(c *app.Config) { c.CookieDomain = "com" }, "cookie-domain", "your own domain"},
 		{app.Production, func(c *app.Config) { c.CookieDomain = ".example.com" }, "cookie-domain", "without a dot"},
+		{app.Operation, func(c *app.Config) { c.SMTP = "smtp+insecure://relay.example.com" }, "smtp", "use smtp:// (STARTTLS)"},
+		{app.Production, func(c *app.Config) { c.SMTP = "relay.example.com:587" }, "smtp", "smtp://user:password@host:587"},
+		{app.Production, func(c *app.Config) { c.MailFrom = "Example" }, "mail-from", "no-reply@example.com"},
+		{app.Production, func(c *app.Config) { c.MailFrom = "a@example.com\r\nBcc: b@example.com" }, "mail-from", "no-reply@example.com"},
+		{app.Operation, func(c *app.Config) { c.MailReplyTo = "a@example.com, b@example.com" }, "mail-reply-to", "is not one address"},
 		{app.Production, func(c *app.Config) { c.DevClock = "1d" }, "dev-clock", "use limen dev"},
 		{app.Development, func(c *app.Config) { c.DevClock = "soon" }, "dev-clock", "2030-01-31"},
 	} {

@@ -9,17 +9,19 @@ import (
 	"time"
 )
 
-// What an SMTP does where a field is zero.
+// What an SMTP does where a field is zero. Whoever waits for a letter to be taken should
+// wait for 30 s: longer than connecting and delivering together, so that the relay is
+// found to be the slow one, and the next try goes elsewhere.
 const (
 	defaultConnections = 4
 	defaultReuse       = 100
-	defaultConnect     = 10 * time.Second
-	defaultPatience    = 30 * time.Second
+	defaultConnect     = 5 * time.Second
+	defaultPatience    = 20 * time.Second
 	defaultIdle        = 30 * time.Second
 )
 
 // resetWithin is how long a kept connection may take to show that it still works.
-const resetWithin = 3 * time.Second
+const resetWithin = time.Second
 
 // SMTP sends over one relay. Connections are kept for the next letter and closed when
 // there is none for a while. Build it with a literal; it is safe for concurrent use. Close
@@ -33,8 +35,8 @@ type SMTP struct {
 
 	Connections int           // at once, at most; 0 means 4
 	Reuse       int           // letters over one connection, at most; 0 means 100
-	Connect     time.Duration // for connecting, TLS and sign-in together; 0 means 10 s
-	Patience    time.Duration // for one letter on an open connection; 0 means 30 s
+	Connect     time.Duration // for connecting, TLS and sign-in together; 0 means 5 s
+	Patience    time.Duration // for one letter on an open connection; 0 means 20 s
 	Idle        time.Duration // until an unused connection is closed; 0 means 30 s
 
 	once   sync.Once
