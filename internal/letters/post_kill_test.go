@@ -1,15 +1,11 @@
 package letters_test
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,76 +14,12 @@ import (
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/store"
 	"github.com/limenauth/limen/internal/testkit/db"
+	"github.com/limenauth/limen/internal/testkit/smtp"
 )
-
-// wire is a sender of one line for each letter: its id, answered by "ok".
-type wire struct{ address string }
-
-func (w wire) Send(ctx context.Context, m mail.Message) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.address)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := fmt.Fprintln(conn, m.ID); err != nil {
-		return err
-	}
-	answer, err := bufio.NewReader(conn).ReadString('\n')
-	if err == nil && answer != "ok\n" {
-		err = fmt.Errorf("answered %q", answer)
-	}
-	return err
-}
-
-// sink takes letters over wires and counts them by id.
-type sink struct {
-	net.Listener
-	mu   sync.Mutex
-	came map[string]int
-	all  int
-}
-
-func listenForLetters(t *testing.T) *sink {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &sink{Listener: l, came: map[string]int{}}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				id, err := bufio.NewReader(conn).ReadString('\n')
-				if err != nil {
-					return
-				}
-				s.mu.Lock()
-				s.came[strings.TrimSpace(id)]++
-				s.all++
-				s.mu.Unlock()
-				time.Sleep(2 * time.Millisecond) // a relay is not instant, so that many are under way
-				fmt.Fprintln(conn, "ok")
-			}()
-		}
-	}()
-	return s
-}
-
-func (s *sink) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.all
-}
 
 const (
 	killSenders = 8
-	workerIn    = "LETTERS_TEST_WORKER" // the database, the sink and how far the clock is ahead
+	workerIn    = "LETTERS_TEST_WORKER" // the database, the relay and how far the clock is ahead
 )
 
 // TestWorkerProcess is the process that TestKill kills; it is nothing by itself.
@@ -113,8 +45,12 @@ func TestWorkerProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	address, err := mail.ParseRelay(what[2])
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := (&letters.Post{
-		Store: s, Sender: wire{what[2]}, Sealer: ring.Sealer("outbox"), Render: renderer(t), From: "no-reply@auth.example.com",
+		Store: s, Sender: &mail.SMTP{Relay: address, Connections: 2 * killSenders}, Sealer: ring.Sealer("outbox"), Render: renderer(t), From: "no-reply@auth.example.com",
 		Now: now, Log: slog.New(slog.DiscardHandler), Senders: killSenders,
 	}).Open()
 	p.Run(t.Context()) // until it is killed
@@ -122,7 +58,7 @@ func TestWorkerProcess(t *testing.T) {
 
 // TestKill: a process is killed again and again while it sends. No letter is lost, and
 // after each kill no more letters come twice than were in its senders' hands: two for
-// each sender.
+// each sender. Both copies have the same Message-ID.
 func TestKill(t *testing.T) {
 	db.EachDB(t, func(t *testing.T, d *db.DB) {
 		const all, kills = 600, 3
@@ -141,7 +77,7 @@ func TestKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := listenForLetters(t)
+		s := smtp.Start(t, smtp.Options{Security: "plain"})
 		address := d.Config().SQLite
 		if d.Engine == store.Postgres {
 			address = d.Config().Postgres
@@ -149,13 +85,13 @@ func TestKill(t *testing.T) {
 		for kill := range kills + 1 {
 			ahead := time.Duration(kill) * 2 * letters.Lease // what a killed worker held is free again
 			worker := exec.Command(os.Args[0], "-test.run=^TestWorkerProcess$")
-			worker.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s %s", workerIn, d.Engine, address, s.Addr(), ahead))
+			worker.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s %s", workerIn, d.Engine, address, s.URL(), ahead))
 			if err := worker.Start(); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = worker.Process.Kill() })
 			goal := (kill + 1) * 100
-			until(t, "enough letters came", func() bool { return s.count() >= goal })
+			s.Await(t, goal)
 			if kill == kills {
 				until(t, "all letters are sent", func() bool {
 					left, err := d.Store.Waiting(t.Context(), letters.LaneInteractive, 1)
@@ -167,10 +103,14 @@ func TestKill(t *testing.T) {
 			}
 			_ = worker.Wait() // it was killed
 		}
-		if len(s.came) != all {
-			t.Errorf("%d letters came, of %d", len(s.came), all)
+		came := map[string]int{}
+		for _, l := range s.Letters() {
+			came[l.Header.Get("Message-ID")]++
 		}
-		if twice := s.count() - all; twice > kills*2*killSenders {
+		if len(came) != all {
+			t.Errorf("%d letters came, of %d", len(came), all)
+		}
+		if twice := len(s.Letters()) - all; twice > kills*2*killSenders {
 			t.Errorf("%d letters came twice after %d kills of %d senders", twice, kills, killSenders)
 		} else {
 			t.Logf("%d letters came twice after %d kills", twice, kills)
