@@ -103,9 +103,9 @@ func (o Options) size(ctx context.Context, engine string, people int, t *table) 
 		name    string
 		measure func(context.Context, Options, *house, *table) (time.Duration, error)
 	}{
-		{"me", measureMe}, {"refresh", measureRefresh}, {"sign-in", measureSignIn}, {"storm", measureStorm}, {"deeds", measureDeeds},
+		{"me", measureMe}, {"refresh", measureRefresh}, {"sign-in", measureSignIn}, {"storm", measureStorm}, {"deeds", measureDeeds}, {"outbox", measureOutbox},
 	} {
-		if !o.wants(f.name) || f.name == "deeds" && people != o.People[0] {
+		if !o.wants(f.name) || (f.name == "deeds" || f.name == "outbox") && people != o.People[0] {
 			continue
 		}
 		stop, err := o.profile(fmt.Sprintf("%s-%s-%d", f.name, engine, people))

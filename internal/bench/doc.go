@@ -11,7 +11,9 @@
 //
 // The limits. A session check is compared with a net/http handler that writes the same
 // bytes; a refresh with a loop that groups durable commits of one UPDATE and signs, in
-// the same process and without HTTP; a sign-in with argon2id on every core.
+// the same process and without HTTP; a sign-in with argon2id on every core; the outbox
+// with the same letters handed to the same relay by as many clients, and a claim from a
+// large outbox with one from a small.
 //
 // Invariants. Nothing is switched off for the measurement: log lines are written (to
 // the null device), limits are counted, signatures and sessions checked, commits are
