@@ -42,6 +42,7 @@ func arrows() map[string][]string {
 	for _, room := range tools {
 		may[room] = []string{"secret", "fault"}
 	}
+	may["sms"] = append(may["sms"], "ratelimit") // what a message costs is told in rates
 	may["fault"], may["secret"] = nil, nil
 	may["store"] = append([]string{"fault", "secret"}, knowledge...)
 	for _, room := range deeds {
