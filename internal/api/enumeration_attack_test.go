@@ -196,7 +196,7 @@ func TestHostilePlaces(t *testing.T) {
 		} {
 			s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": "place@example.com"}, header...).Want(http.StatusOK)
 		}
-		s.CodeFor(t, "place@example.com")
+		s.Letter(t, "place@example.com")
 		for _, m := range s.Inbox.Messages("place@example.com", "") {
 			for _, link := range m.Links {
 				if !strings.HasPrefix(link, s.URL+"/") {

@@ -44,7 +44,49 @@ func (a *API) letters() web.Table {
 			Tag: "Sign in", Summary: "Fetch the grant that another device approved",
 			Faults: []*fault.Fault{signin.ErrAttemptExpired, auth.ErrNotApproved, signin.ErrAccountBanned},
 		}},
+		{Pattern: "POST /v1/recovery", Guard: web.Anyone, Limit: asking, Handle: from(a.beginRecovery), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Send a letter that leads to a new password",
+			Detail: "The answer is the same for every address.", Faults: []*fault.Fault{fault.ErrUnavailable},
+		}},
+		{Pattern: "POST /v1/recovery/confirm", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: from(a.confirmRecovery), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Choose a new password with the letter's link or code",
+			Detail: "Signs nobody in, and ends every session, link and code of the person. The password is judged before anything is spent.",
+			Faults: []*fault.Fault{
+				signin.ErrLinkExpired, signin.ErrLinkUsed, signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts,
+			},
+		}},
 	}
+}
+
+type beginRecovery struct {
+	Email  string `json:"email"`
+	Locale string `json:"locale,omitempty" doc:"The language of a letter to somebody unknown (BCP 47)."`
+}
+
+func (a *API) beginRecovery(c *web.Call, b session.Browser, in beginRecovery) (web.Accepted[owed], error) {
+	v, err := a.Auth.BeginRecovery(c.R.Context(), in.Email, in.Locale, b)
+	if err != nil {
+		return web.Accepted[owed]{}, err
+	}
+	return a.waiting(c, v)
+}
+
+type confirmRecovery struct {
+	Token    string `json:"token,omitempty" doc:"Of the link; or attempt and code."`
+	Attempt  string `json:"attempt,omitempty"`
+	Code     string `json:"code,omitempty"`
+	Password string `json:"password"`
+}
+
+type passwordChanged struct {
+	Status string `json:"status" enum:"password_changed"`
+}
+
+func (a *API) confirmRecovery(c *web.Call, b session.Browser, in confirmRecovery) (passwordChanged, error) {
+	err := a.Auth.ConfirmRecovery(c.R.Context(), auth.Recovery{
+		Token: hidden(in.Token), Attempt: hidden(in.Attempt), Code: in.Code, Password: in.Password,
+	}, b)
+	return passwordChanged{Status: "password_changed"}, err
 }
 
 type signInEmail struct {

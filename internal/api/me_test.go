@@ -84,7 +84,7 @@ func TestChangePassword(t *testing.T) {
 }
 
 func TestStepUp(t *testing.T) {
-	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+	app.Each(t, app.Settings{"deletion-grace": "0s"}, func(t *testing.T, s *app.Server) {
 		signedIn(t, s, "step@example.com", "")
 		c := s.Client(t, "")
 		c.SignIn("step@example.com")

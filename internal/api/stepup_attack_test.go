@@ -105,6 +105,8 @@ func TestStepUpAfterChanges(t *testing.T) {
 		const next = "another threshold"
 		s.Log.Secret(next)
 		c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": next}).Want(http.StatusNoContent)
+		prove(c, kept).Want(http.StatusUnauthorized, "attempt_expired") // and so does what was begun before
+		kept = begin(c, "")
 		prove(c, kept).Want(http.StatusUnauthorized, "invalid_credentials")
 		c.Do("POST", "/v1/me/reauthenticate", app.M{"attempt": kept, "type": "password", "password": next}).Want(http.StatusOK)
 

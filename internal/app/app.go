@@ -229,7 +229,8 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 				MinLength: cfg.ShortestPassword(), MaxLength: cfg.PasswordMax, Breached: breach.Any(breached...),
 			},
 			Lifetimes: cfg.lifetimes(), SessionCap: cfg.SessionCap, CodeLife: cfg.CodeLife, ResendAfter: cfg.ResendAfter,
-			FreshFor: cfg.FreshLife, HandoverLife: cfg.HandoverLife, Redirects: redirects, PublicURL: a.URL, DefaultLocale: "en",
+			FreshFor: cfg.FreshLife, HandoverLife: cfg.HandoverLife, Redirects: redirects, PublicURL: a.URL, DeletionGrace: cfg.DeletionGrace,
+			DefaultLocale: "en",
 			TestCodes: a.Mode == Development,
 		},
 	}

@@ -63,12 +63,13 @@ type Config struct {
 	CookieAttempt string `name:"cookie-attempt" group:"Cookies" default:"limen_attempt" help:"Name of the cookie that holds an attempt, without its prefix."`
 	CookieDevice  string `name:"cookie-device" group:"Cookies" default:"limen_device" help:"Name of the cookie that holds the device secret, without its prefix."`
 
-	SignUp         string `name:"sign-up" group:"People" default:"open" enum:"open,closed" help:"Whether strangers may sign up. When closed, accounts are made by limen user create."`
-	Enumeration    string `name:"enumeration" group:"People" default:"strict" enum:"strict,off" help:"strict: no answer tells whether an address has an account. off: sign-up says that an address is taken."`
-	PasswordMin    int    `name:"password-min" group:"People" default:"8" help:"The fewest code points of a password: 8 to 64."`
-	PasswordMax    int    `name:"password-max" group:"People" default:"256" help:"The most code points of a password: 64 to 256."`
-	PasswordPreset string `name:"password-preset" group:"People" default:"none" enum:"none,nist" help:"nist raises password-min to 15, what NIST SP 800-63B-4 asks where the password is the only factor."`
-	BreachedFile   string `name:"breached-file" group:"People" placeholder:"FILE" unset:"the built-in list of common passwords alone" help:"A file of further passwords that are refused, one in a line."`
+	DeletionGrace  time.Duration `name:"deletion-grace" group:"People" default:"7d" unset:"an account is gone as soon as its person deletes it" help:"How long people can take back the deletion of their account, with the link of a letter. 0s deletes at once, and so does a server without a mail relay."`
+	SignUp         string        `name:"sign-up" group:"People" default:"open" enum:"open,closed" help:"Whether strangers may sign up. When closed, accounts are made by limen user create."`
+	Enumeration    string        `name:"enumeration" group:"People" default:"strict" enum:"strict,off" help:"strict: no answer tells whether an address has an account. off: sign-up says that an address is taken."`
+	PasswordMin    int           `name:"password-min" group:"People" default:"8" help:"The fewest code points of a password: 8 to 64."`
+	PasswordMax    int           `name:"password-max" group:"People" default:"256" help:"The most code points of a password: 64 to 256."`
+	PasswordPreset string        `name:"password-preset" group:"People" default:"none" enum:"none,nist" help:"nist raises password-min to 15, what NIST SP 800-63B-4 asks where the password is the only factor."`
+	BreachedFile   string        `name:"breached-file" group:"People" placeholder:"FILE" unset:"the built-in list of common passwords alone" help:"A file of further passwords that are refused, one in a line."`
 
 	HashAlgorithm string `name:"hash-algorithm" group:"Password hashing" default:"argon2id" enum:"argon2id,bcrypt" help:"How new passwords are hashed. Older hashes are upgraded when their owner signs in."`
 	HashMemory    int    `name:"hash-memory" group:"Password hashing" default:"19456" placeholder:"KIB" help:"KiB of memory for one argon2id hash. limen doctor measures what this machine can bear."`

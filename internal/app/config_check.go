@@ -221,6 +221,9 @@ func (k *checker) lifetimes() {
 			k.refuse(l.key, "%s is outside 1s to %s", FormatDuration(l.value), FormatDuration(l.most))
 		}
 	}
+	if k.DeletionGrace != 0 && k.DeletionGrace < time.Second || k.DeletionGrace > 365*day {
+		k.refuse("deletion-grace", "%s is neither 0s nor within 1s to %s", FormatDuration(k.DeletionGrace), FormatDuration(365*day))
+	}
 	k.ordered("access-life", k.AccessLife, "refresh-idle", k.RefreshIdle, "a token would outlive its session")
 	k.ordered("refresh-idle", k.RefreshIdle, "refresh-absolute", k.RefreshAbsolute, "the idle limit could never be met")
 	k.ordered("refresh-window", k.RefreshWindow, "refresh-idle", k.RefreshIdle, "an old token would outlive its session")

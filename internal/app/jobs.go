@@ -18,6 +18,7 @@ const (
 	// keepEnded is how long ended things stay as evidence.
 	keepEnded   = 30 * 24 * time.Hour
 	keepAttempt = 24 * time.Hour
+	forgetBatch = 100
 )
 
 // Run does the jobs until the context ends: it sends letters, tends the signing keys and
@@ -62,8 +63,18 @@ func (a *App) every(ctx context.Context, pause time.Duration, name string, do fu
 	}
 }
 
-// Sweep deletes what nobody needs any more, a batch at a time.
+// Sweep deletes what nobody needs any more, a batch at a time, and forgets the people
+// whose deletion is final.
 func (a *App) Sweep(ctx context.Context) error {
+	for {
+		n, err := a.Auth.ForgetDue(ctx, forgetBatch)
+		if err != nil {
+			return err
+		}
+		if n < forgetBatch {
+			break
+		}
+	}
 	now := a.Clock.Now()
 	sweeps := []struct {
 		before time.Time
@@ -73,6 +84,7 @@ func (a *App) Sweep(ctx context.Context) error {
 		{now.Add(-keepAttempt), (*store.Tx).PruneAttempts},
 		{now.Add(-keepEnded), (*store.Tx).PruneBudgets},
 		{now.Add(-keepAttempt), (*store.Tx).PruneHandovers},
+		{now.Add(-keepAttempt), (*store.Tx).PruneLinks},
 		{now.Add(-session.VerifierLeeway), (*store.Tx).PruneRevocations},
 		{now.Add(-keepEnded), (*store.Tx).PruneMessages},
 		{now.Add(-a.Config.EventRetention), (*store.Tx).PruneEvents},

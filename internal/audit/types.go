@@ -29,14 +29,21 @@ const (
 	ReauthenticationSucceeded Type = "reauthentication.succeeded"
 	ReauthenticationFailed    Type = "reauthentication.failed"
 
-	PasswordChanged  Type = "password.changed"
-	PasswordUpgraded Type = "password.upgraded"
-	PasswordSet      Type = "password.set"
-	ProfileChanged   Type = "profile.changed"
-	UsernameChanged  Type = "username.changed"
+	RecoveryRequested Type = "recovery.requested"
+	AccountNotMe      Type = "account.not_me"
 
-	AccountCreated  Type = "account.created"
-	AccountDeleted  Type = "account.deleted"
+	PasswordRecovered Type = "password.recovered"
+	PasswordChanged   Type = "password.changed"
+	PasswordUpgraded  Type = "password.upgraded"
+	PasswordSet       Type = "password.set"
+	ProfileChanged    Type = "profile.changed"
+	UsernameChanged   Type = "username.changed"
+
+	AccountCreated           Type = "account.created"
+	AccountDeleted           Type = "account.deleted"
+	AccountDeletionRequested Type = "account.deletion_requested"
+	AccountDeletionUndone    Type = "account.deletion_undone"
+
 	AccountBanned   Type = "account.banned"
 	AccountUnbanned Type = "account.unbanned"
 
@@ -137,6 +144,18 @@ var Types = map[Type]Spec{
 		Meaning: "A renewed proof was refused in a running session.",
 		Outcome: Refused, Account: true, Session: true, Visible: true, Data: []string{"method", "reason", "device"},
 	},
+	RecoveryRequested: {
+		Meaning: "Somebody asked for a letter to choose a new password with; refused means that nobody can.",
+		Attempt: true, Visible: true, Data: []string{"purpose", "address", "client"},
+	},
+	AccountNotMe: {
+		Meaning: "The person said of something that a letter told: this was not me. Sessions were ended.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"device", "location"},
+	},
+	PasswordRecovered: {
+		Meaning: "A new password was chosen with a letter; every session, link and code ended.",
+		Outcome: Success, Account: true, Attempt: true, Visible: true, Data: []string{"device", "location"},
+	},
 	PasswordChanged: {
 		Meaning: "The person changed the password.",
 		Outcome: Success, Account: true, Visible: true, Data: []string{"method", "device", "count"},
@@ -164,6 +183,14 @@ var Types = map[Type]Spec{
 	AccountDeleted: {
 		Meaning: "The account was deleted, by its person or an operator.",
 		Outcome: Success, Account: true, Data: []string{"reason", "count"},
+	},
+	AccountDeletionRequested: {
+		Meaning: "The person asked for the deletion of their account; until its time it can be taken back.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"device"},
+	},
+	AccountDeletionUndone: {
+		Meaning: "The deletion of an account was taken back with the link of its letter.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"device", "location"},
 	},
 	AccountBanned: {
 		Meaning: "An operator closed the account; every session ended.",

@@ -216,7 +216,7 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 }
 
 func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value secret.Text, b session.Browser) (Verification, error) {
-	stored, err := a.storedAddress(ctx, tx, try.Attempt)
+	_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
 	if err != nil {
 		return Verification{}, err
 	}
@@ -235,9 +235,6 @@ func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value se
 	}
 	owed := *a.owe(try.Attempt, value, b.Attempt, tx.Now)
 	letter := letterFor(try.Attempt, code, token, try.who.ID, stored)
-	if letter.To == "" { // the owner whom a decoy would have told is gone
-		return owed, nil
-	}
 	return owed, a.Post.Enqueue(ctx, tx, letter)
 }
 

@@ -55,6 +55,8 @@ type Rules struct {
 	Redirects    oauth.AllowList
 	// PublicURL is scheme and host of limen itself.
 	PublicURL string
+	// DeletionGrace is how long a deletion can be taken back; 0 deletes at once.
+	DeletionGrace time.Duration
 	// DefaultLocale is the language of letters to people who named none.
 	DefaultLocale string
 	// TestCodes gives addresses under .test the code 424242. Development only.
@@ -161,11 +163,15 @@ func (a *Auth) terms(b session.Browser, now time.Time) signin.Terms {
 	return t
 }
 
-// begin writes the session of a grant, keeps the person's sessions under the cap and
-// records the sign-in. The caller holds the account's lock.
+// begin writes the session of a grant, keeps the person's sessions under the cap, records
+// the sign-in and tells the person if its device is new. The caller holds the account's lock.
 func (a *Auth) begin(ctx context.Context, tx *store.Tx, g session.Granted, b session.Browser, attempt signin.AttemptID) error {
 	who, s := g.Account(), g.Session()
 	live, err := tx.LiveSessions(ctx, who.ID, tx.Now)
+	if err != nil {
+		return err
+	}
+	unseen, err := a.newDevice(ctx, tx, who, s, live)
 	if err != nil {
 		return err
 	}
@@ -183,7 +189,10 @@ func (a *Auth) begin(ctx context.Context, tx *store.Tx, g session.Granted, b ses
 	e := event(audit.SignInSucceeded, who.ID, b)
 	e.Session, e.Attempt = s.ID, string(attempt)
 	e.Data = map[string]string{"method": s.AuthenticatedBy, "delivery": string(s.Delivery)}
-	return tx.Record(ctx, e)
+	if err := tx.Record(ctx, e); err != nil || !unseen {
+		return err
+	}
+	return a.notice(ctx, tx, who, letters.NewDevice, s, b)
 }
 
 // end ends one session with its evidence and its revocation.

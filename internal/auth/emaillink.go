@@ -61,7 +61,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 			try.Locale = a.locale(who.Locale)
 		}
 		a.waiting(&try, b)
-		owed, err = a.send(ctx, tx, try, value, cookie, b, audit.SignInRequested)
+		owed, err = a.send(ctx, tx, try, stored, value, cookie, b, audit.SignInRequested)
 		return err
 	})
 	if err != nil {
@@ -91,8 +91,8 @@ func (a *Auth) waiting(try *signin.Attempt, b session.Browser) {
 }
 
 // send writes a new attempt with its code, its link, its event and its letter. The caller
-// holds the address's lock. A decoy takes every step of it.
-func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error) {
+// holds the address's lock; stored is how its owner wrote it. A decoy takes every step.
+func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, stored string, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error) {
 	var err error
 	if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, try.Account, b); err != nil {
 		return nil, err
@@ -116,14 +116,5 @@ func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, value
 	if err := tx.Record(ctx, e); err != nil {
 		return nil, err
 	}
-	return a.owe(try, value, cookie, tx.Now), a.Post.Enqueue(ctx, tx, letterFor(try, code, token, try.Account, ""))
-}
-
-// storedAddress is how the owner of an attempt's address wrote it; "" if nobody has it.
-func (a *Auth) storedAddress(ctx context.Context, tx *store.Tx, try signin.Attempt) (string, error) {
-	_, stored, _, err := tx.EmailOwner(ctx, try.Address.Key)
-	if try.Purpose != signin.SignUp && try.Purpose != signin.VerifyEmail {
-		stored = "" // a decoy of these is an address that nobody has
-	}
-	return stored, err
+	return a.owe(try, value, cookie, tx.Now), a.Post.Enqueue(ctx, tx, letterFor(try, code, token, try.Account, stored))
 }

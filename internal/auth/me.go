@@ -6,7 +6,6 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/session"
-	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/store"
 )
 
@@ -94,32 +93,4 @@ func apply(who *account.Account, p account.Profile) {
 	if p.UnsafeMetadata != nil {
 		who.UnsafeMetadata = p.UnsafeMetadata
 	}
-}
-
-// DeleteAccount forgets the actor: the account, its addresses and its sessions. It
-// demands a fresh proof and refuses with reauthentication_required or session_ended.
-func (a *Auth) DeleteAccount(ctx context.Context, actor Actor, b session.Browser) error {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
-	}
-	var refusal error
-	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		who, live, err := a.lockActor(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		if refusal = stale(live, true); refusal != nil {
-			return nil
-		}
-		return a.forget(ctx, tx, who.ID, a.eventBy(audit.AccountDeleted, actor, b))
-	})
-	return orRefusal(err, refusal)
-}
-
-// forget deletes a person whose row is locked, and tells applications.
-func (a *Auth) forget(ctx context.Context, tx *store.Tx, id account.ID, e audit.Event) error {
-	if err := tx.DeleteAccount(ctx, id, a.tokensUntil(tx)); err != nil {
-		return err
-	}
-	return tx.Record(ctx, e)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/letters"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/store"
@@ -132,7 +133,13 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 		if err := tx.SetPassword(ctx, who.ID, hashed); err != nil {
 			return err
 		}
+		if err := a.endProofs(tx, who.ID); err != nil {
+			return err
+		}
 		if err := tx.Record(ctx, a.eventBy(audit.PasswordChanged, actor, b)); err != nil {
+			return err
+		}
+		if err := a.notice(ctx, tx, fresh, letters.PasswordChanged, session.Session{}, b); err != nil {
 			return err
 		}
 		if in.KeepOthers {

@@ -194,22 +194,21 @@ var paths = map[signin.Purpose]string{
 	signin.VerifyEmail: "/email/confirm",
 }
 
-// letterFor is the letter of an attempt: code and link or, for a decoy, a word to the
-// owner at the address that the owner once proved, or to an address that nobody has.
+// letterFor is the letter of an attempt: code and link or, for a decoy, a word to whoever
+// owns the address that somebody claimed, or to an address that nobody has.
 func letterFor(try signin.Attempt, code, token secret.Text, owner account.ID, stored string) letters.Letter {
 	l := letters.Letter{
 		Template: templates[try.Purpose], Channel: try.Channel, Account: owner, Locale: try.Locale, To: try.Address.Text,
 		NotAfter: try.CodeExpires,
 	}
+	claims := try.Purpose == signin.SignUp || try.Purpose == signin.VerifyEmail
 	switch {
-	case try.Decoy && try.Channel == account.ByPhone:
-		l.Template = letters.Nothing
-	case try.Decoy && stored != "":
+	case try.Decoy && claims && stored != "":
 		l.Template, l.To, l.Path = letters.AddressTaken, stored, "/sign-in"
-	case try.Decoy && try.Purpose == signin.SignUp, try.Decoy && try.Purpose == signin.VerifyEmail:
-		l.To = "" // its owner is gone
-	case try.Decoy:
+	case try.Decoy && !claims && stored == "" && try.Channel == account.ByEmail:
 		l.Template, l.Path = letters.NoAccount, "/sign-up"
+	case try.Decoy: // nobody to tell, or a message that would cost money
+		l.Template = letters.Nothing
 	default:
 		l.Code = code
 		if path := paths[try.Purpose]; path != "" && token != "" {

@@ -1,0 +1,178 @@
+package auth
+
+import (
+	"context"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/letters"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// BeginRecovery sends a letter with a link and a code that lead to a new password. Whether
+// the address has an account shows in no answer. locale is the language of a letter to
+// somebody unknown. It refuses with invalid_request, rate_limited or unavailable.
+func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b session.Browser) (Verification, error) {
+	address, err := account.ParseAddress(email)
+	if err != nil {
+		return Verification{}, err
+	}
+	if !a.Post.Ready() {
+		return Verification{}, errNoRelay
+	}
+	if _, err := a.letter(ctx, address.Key, b); err != nil { // never given back
+		return Verification{}, err
+	}
+	var owed *Verification
+	err = a.Store.Tx(ctx, func(tx *store.Tx) (err error) {
+		owed, err = a.beginRecovery(ctx, tx, address, locale, b)
+		return err
+	})
+	if err != nil {
+		return Verification{}, err
+	}
+	return *owed, nil
+}
+
+func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser) (*Verification, error) {
+	who, stored, found, err := a.ownerOf(ctx, tx, address)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.LockBudget(ctx, a.addressHash(address.Key)); err != nil {
+		return nil, err
+	}
+	try, value, cookie := a.newAttempt(tx.Now, signin.Recover, b)
+	try.Address, try.Locale = address, a.locale(locale)
+	try.Decoy = !found || who.Barred()
+	if !try.Decoy {
+		try.Account, try.CredentialVersion, try.Address.Text, try.Locale = who.ID, who.CredentialVersion, stored, a.locale(who.Locale)
+	}
+	return a.send(ctx, tx, try, stored, value, cookie, b, audit.RecoveryRequested)
+}
+
+// Recovery is how a person chooses a new password: with the token of the letter's link, or
+// with the attempt and the letter's code.
+type Recovery struct {
+	Token    secret.Text
+	Attempt  secret.Text
+	Code     string
+	Password string
+}
+
+// ConfirmRecovery sets a new password, and ends every session, link, code and attempt of
+// the person. It signs nobody in: the person does that next, with every factor they have.
+// The new password is judged before anything is spent. It refuses with invalid_request,
+// link_expired, link_used, code_incorrect, attempt_expired or too_many_attempts.
+func (a *Auth) ConfirmRecovery(ctx context.Context, in Recovery, b session.Browser) error {
+	address, err := a.recovering(ctx, in, b)
+	if err != nil {
+		return err
+	}
+	if err := a.Rules.Passwords.Judge("password", in.Password, address); err != nil {
+		return err
+	}
+	hashed, err := a.hash(ctx, in.Password)
+	if err != nil {
+		return err
+	}
+	var refusal error
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		try, why, err := a.proveRecovery(ctx, tx, in, b)
+		if refusal = why; err != nil || refusal != nil {
+			return err
+		}
+		if refusal = a.Rules.Passwords.Judge("password", in.Password, try.who.Username, try.who.FirstName, try.who.LastName); refusal != nil {
+			return nil
+		}
+		if in.Token != "" {
+			id, _ := signin.ParseLinkToken(in.Token.Reveal())
+			used, err := tx.UseLink(ctx, id)
+			if err != nil || !used {
+				refusal = signin.ErrLinkUsed
+				return err
+			}
+		}
+		return a.recover(ctx, tx, try, hashed, b)
+	})
+	return orRefusal(err, refusal)
+}
+
+// recovering finds the address of a recovery that may still be completed, so that nothing
+// is hashed for anybody else.
+func (a *Auth) recovering(ctx context.Context, in Recovery, b session.Browser) (address string, err error) {
+	if in.Token == "" {
+		try, err := a.held(ctx, in.Attempt, b)
+		if err == nil && (try.Purpose != signin.Recover || !try.Live(a.Now())) {
+			err = signin.ErrAttemptExpired
+		}
+		return try.Address.Text, err
+	}
+	if _, err := a.LinkSubject(ctx, in.Token, b, signin.Recover); err != nil {
+		return "", err
+	}
+	id, _ := signin.ParseLinkToken(in.Token.Reveal())
+	link, _, err := a.Store.LinkByID(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	try, _, err := a.Store.AttemptByID(ctx, link.Attempt)
+	return try.Address.Text, err
+}
+
+// proveRecovery judges the code or the link, without spending either.
+func (a *Auth) proveRecovery(ctx context.Context, tx *store.Tx, in Recovery, b session.Browser) (try opened, refusal, err error) {
+	if in.Token != "" {
+		_, try, refusal, err = a.openLink(ctx, tx, in.Token, b, signin.Recover)
+		return try, refusal, err
+	}
+	try, found, err := a.lockAttempt(ctx, tx, in.Attempt, b)
+	if err != nil || !found || try.Purpose != signin.Recover {
+		return try, signin.ErrAttemptExpired, err
+	}
+	if refusal, err = a.judgeCode(ctx, tx, try, in.Code, b); err != nil || refusal != nil {
+		return try, refusal, err
+	}
+	if refusal, err = a.overtaken(ctx, tx, try); refusal != nil {
+		refusal = signin.ErrAttemptExpired
+	}
+	return try, refusal, err
+}
+
+// recover sets the password and ends whatever the old one may have let in.
+func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed string, b session.Browser) error {
+	who := try.who
+	if _, err := tx.EndAttempt(ctx, try.ID, signin.OutcomeComplete); err != nil {
+		return err
+	}
+	if err := tx.SetPassword(ctx, who.ID, hashed); err != nil {
+		return err
+	}
+	if err := a.endProofs(tx, who.ID); err != nil {
+		return err
+	}
+	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
+		return err
+	}
+	if err := a.endAll(ctx, tx, who.ID, session.EndedByPassword, b); err != nil {
+		return err
+	}
+	e := event(audit.PasswordRecovered, who.ID, b)
+	e.Attempt = string(try.ID)
+	if err := tx.Record(ctx, e); err != nil {
+		return err
+	}
+	return a.notice(ctx, tx, who, letters.PasswordChanged, session.Session{}, b)
+}
+
+// endProofs ends every link, code and attempt with which somebody could still prove to be
+// the person: what proves them has changed.
+func (a *Auth) endProofs(tx *store.Tx, owner account.ID) error {
+	if err := tx.EndAttempts(owner, signin.OutcomeVoid); err != nil {
+		return err
+	}
+	return tx.EndLinksOf(owner)
+}
