@@ -22,7 +22,7 @@ import (
 const (
 	pageSize     = 500
 	waitingMost  = 2 * pageSize
-	campaignLife = 7 * 24 * time.Hour // a notice that could not leave for so long is given up
+	campaignLife = 90 * 24 * time.Hour // what could not leave for so long is given up; a pause may last
 	writePause   = 100 * time.Millisecond
 )
 

@@ -49,9 +49,12 @@ func final(err error) bool {
 const (
 	// heldPause is how soon a letter of a paused campaign is looked at again.
 	heldPause = 30 * time.Second
-	// shortest keeps a retry from following its failure at once.
+	// restPause is how soon a letter is looked at again that no relay was asked to take.
+	restPause = 5 * time.Second
+	// shortest keeps a retry from following its failure at once. Until the last of all
+	// tries pass about nine hours, so that a notice survives a bad night of the relay.
 	shortest = 250 * time.Millisecond
-	longest  = 10 * time.Minute
+	longest  = 4 * time.Hour
 )
 
 // judge decides what becomes of a letter after what came of it.
@@ -64,6 +67,8 @@ func judge(h *held, now time.Time) verdict {
 		return verdict{fate: released, due: h.DueAt}
 	case errors.Is(err, errHeld):
 		return verdict{fate: released, due: now.Add(heldPause)}
+	case errors.Is(err, mail.ErrResting) && now.Add(restPause).Before(h.NotAfter):
+		return verdict{fate: released, due: now.Add(restPause)} // nobody was asked
 	}
 	reason := presentable(err, h)
 	ours := errors.Is(err, errExpired) || errors.Is(err, errUnsealed) || errors.Is(err, errCancelled)
@@ -93,10 +98,15 @@ func (v verdict) write(ctx context.Context, tx *store.Tx, h *held) error {
 }
 
 // backoff is the pause after the n-th try: anything between the shortest pause and a span
-// that doubles with each try (full jitter), so that letters that failed together do not
-// come back together.
+// that grows with each try (full jitter), so that letters that failed together do not come
+// back together. The span doubles at first, for whoever waits for a code, and then
+// quadruples.
 func backoff(tries int) time.Duration {
-	span := min(time.Second<<min(max(tries, 1), 12), longest)
+	doublings := max(tries, 1)
+	if tries > 2 {
+		doublings = min(2*tries-2, 20)
+	}
+	span := min(time.Second<<doublings, longest)
 	share := float64(binary.BigEndian.Uint64(secret.Bytes(8))>>11) / (1 << 53)
 	return shortest + time.Duration(share*float64(span))
 }

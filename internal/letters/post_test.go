@@ -171,7 +171,7 @@ func TestLetterIsGivenUpAfterTwelveTries(t *testing.T) {
 				t.Fatal(err)
 			}
 			tries += n
-			d.Clock.Advance(time.Hour)
+			d.Clock.Advance(5 * time.Hour)
 		}
 		if state, sealed, reason := row(t, d); state != store.Dead || sealed != nil || tries != letters.MaxTries || !strings.Contains(reason, "421") {
 			t.Errorf("state %s after %d tries, sealed %v, reason %q", state, tries, sealed, reason)
@@ -181,8 +181,15 @@ func TestLetterIsGivenUpAfterTwelveTries(t *testing.T) {
 
 // TestPausesGrowAndScatter: letters that failed together do not come back together.
 func TestPausesGrowAndScatter(t *testing.T) {
-	for tries := 1; tries <= letters.MaxTries; tries++ {
-		most := min(time.Second<<tries, 10*time.Minute)
+	spans := []time.Duration{
+		2 * time.Second, 4 * time.Second, 16 * time.Second, 64 * time.Second, 256 * time.Second, 1024 * time.Second, 4096 * time.Second,
+		4 * time.Hour, 4 * time.Hour, 4 * time.Hour, 4 * time.Hour, 4 * time.Hour,
+	}
+	if len(spans) != letters.MaxTries {
+		t.Fatal("a span for each try")
+	}
+	for i, most := range spans {
+		tries := i + 1
 		var all []time.Duration
 		for range 300 {
 			pause := letters.Backoff(tries)
@@ -196,6 +203,46 @@ func TestPausesGrowAndScatter(t *testing.T) {
 			t.Errorf("after %d tries 80%% lie within %s of %s", tries, spread, most)
 		}
 	}
+}
+
+// TestRestingRelayCostsNoTry: while every relay rests nobody is asked, and however long
+// that lasts, the letter is not given up for it before its time.
+func TestRestingRelayCostsNoTry(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		resting := true
+		sender := &counter{do: func(context.Context, mail.Message) error {
+			if resting {
+				return fmt.Errorf("relays: %w", mail.ErrResting)
+			}
+			return nil
+		}}
+		p := post(t, d, sender)
+		enqueue(t, d, p, code("ann@example.com"))
+		for range 50 {
+			if _, err := p.SendDue(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			d.Clock.Advance(6 * time.Second)
+		}
+		resting = false
+		if _, err := p.SendDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if state, _, reason := row(t, d); state != store.Sent {
+			t.Errorf("state %s, reason %q", state, reason)
+		}
+		resting = true
+		enqueue(t, d, p, code("bob@example.com"))
+		for range 130 {
+			if _, err := p.SendDue(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			d.Clock.Advance(5 * time.Second)
+		}
+		if got := states(t, d); got[store.Dead] != 1 {
+			t.Errorf("%v: a letter outlived its end", got)
+		}
+	})
 }
 
 // TestLastTryComesBeforeTheEnd: the pause never carries a letter over its own end.
