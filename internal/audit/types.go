@@ -51,6 +51,8 @@ const (
 	HandoverRedeemed Type = "handover.redeemed"
 	HandoverRefused  Type = "handover.refused"
 
+	CampaignMoved Type = "campaign.moved"
+
 	SigningKeyRotated Type = "signing_key.rotated"
 	ServerKeyCreated  Type = "server_key.created"
 	ServerKeyRevoked  Type = "server_key.revoked"
@@ -211,6 +213,10 @@ var Types = map[Type]Spec{
 	HandoverRefused: {
 		Meaning: "A code of an application was refused: spent, expired or not its own.",
 		Outcome: Refused, Data: []string{"origin", "client", "reason"},
+	},
+	CampaignMoved: {
+		Meaning: "An operator started, paused, resumed or cancelled a letter to many.",
+		Outcome: Success, Data: []string{"campaign", "state", "segment", "count"},
 	},
 	SigningKeyRotated: {
 		Meaning: "The next key signs access tokens from now on.",

@@ -3,12 +3,14 @@ package letters
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/store"
@@ -135,13 +137,26 @@ func (p *Post) StartCampaign(ctx context.Context, in Campaign, total int) (Campa
 		if c.Content, err = p.sealNotice(c.ID, n); err != nil {
 			return err
 		}
-		return tx.InsertCampaign(ctx, c)
+		if err := tx.InsertCampaign(ctx, c); err != nil {
+			return err
+		}
+		return record(ctx, tx, c, c.State)
 	})
 	if err != nil {
 		return CampaignInfo{}, err
 	}
 	nudge(p.fill)
 	return p.campaignInfo(ctx, c)
+}
+
+// operator is who moves campaigns, for the record.
+const operator = "operator"
+
+// record leaves evidence of who wrote to whom.
+func record(ctx context.Context, tx *store.Tx, c store.Campaign, state string) error {
+	return tx.Record(ctx, audit.Event{Type: audit.CampaignMoved, Outcome: audit.Success, Actor: operator, Data: map[string]string{
+		"campaign": c.ID, "state": state, "segment": audit.Clean(c.Segment, audit.MaxValue), "count": strconv.Itoa(c.Total),
+	}})
 }
 
 // Campaigns lists campaigns, the newest first.
@@ -233,8 +248,10 @@ func (p *Post) move(ctx context.Context, id, to string, from ...string) (Campaig
 			continue
 		}
 		err := p.Store.Tx(ctx, func(tx *store.Tx) (err error) {
-			moved, err = tx.MoveCampaign(ctx, id, state, to)
-			return err
+			if moved, err = tx.MoveCampaign(ctx, id, state, to); err != nil || !moved {
+				return err
+			}
+			return record(ctx, tx, c, to)
 		})
 		if err != nil {
 			return CampaignInfo{}, err

@@ -262,6 +262,10 @@ func TestPauseResumeCancel(t *testing.T) {
 		if got := states(t, d); got[store.Queued] != 0 {
 			t.Errorf("%v", got)
 		}
+		var moves int
+		if err := raw.QueryRow(`SELECT count(*) FROM event WHERE type = 'campaign.moved' AND actor = 'operator'`).Scan(&moves); err != nil || moves != 4 {
+			t.Errorf("%d moves are on record, %v", moves, err)
+		}
 		for _, act := range []func(context.Context, string) (letters.CampaignInfo, error){p.PauseCampaign, p.ResumeCampaign, p.CancelCampaign} {
 			if _, err := act(t.Context(), id); err == nil {
 				t.Error("a campaign that was cancelled moved")

@@ -153,7 +153,7 @@ var (
 	errNothing = errors.New("nothing")
 )
 
-// send hands a letter over. Of what it writes, nothing is kept but the outcome.
+// send hands a letter over. Of what it says, nothing is kept.
 func (p *Post) send(ctx context.Context, h *held) error {
 	if h.late.Load() || ctx.Err() != nil {
 		return errLate
@@ -175,7 +175,16 @@ func (p *Post) send(ctx context.Context, h *held) error {
 	letter.ID, letter.Channel, letter.From, letter.SentAt = h.ID, h.Channel, p.From, now
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if named, ok := p.Sender.(deliverer); ok {
+		h.provider, _, err = named.Deliver(ctx, letter)
+		return err
+	}
 	return p.Sender.Send(ctx, letter)
+}
+
+// deliverer is a sender that tells which of its providers took a letter.
+type deliverer interface {
+	Deliver(ctx context.Context, m mail.Message) (provider, answer string, err error)
 }
 
 // write opens the secret parts of a row and makes the letter of them.

@@ -27,10 +27,11 @@ type lane struct {
 // held is a letter that was claimed and whose outcome is not noted yet.
 type held struct {
 	store.Message
-	notice  *notice      // what its campaign says, nil for no campaign
-	late    *atomic.Bool // set when it must not be begun any more
-	to      string       // where it went, so that its outcome can be told without it
-	outcome error
+	notice   *notice      // what its campaign says, nil for no campaign
+	late     *atomic.Bool // set when it must not be begun any more
+	to       string       // where it went, so that its outcome can be told without it
+	provider string       // who took it, "" where the sender does not tell
+	outcome  error
 }
 
 func newLane(p *Post, number, senders int) *lane {

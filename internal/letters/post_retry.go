@@ -88,7 +88,7 @@ func judge(h *held, now time.Time) verdict {
 func (v verdict) write(ctx context.Context, tx *store.Tx, h *held) error {
 	switch v.fate {
 	case sent:
-		return tx.MarkSent(ctx, h.Message, "")
+		return tx.MarkSent(ctx, h.Message, h.provider)
 	case dead:
 		return tx.BuryMessage(ctx, h.Message, v.reason)
 	case released:
