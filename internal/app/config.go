@@ -102,6 +102,19 @@ type Config struct {
 	MailFrom    string      `name:"mail-from" group:"Mail" placeholder:"NAME <ADDRESS>" unset:"no-reply at the host of the public URL" help:"Whom letters come from: an address, or a name and an address. The relay must be allowed to send for its domain (SPF, DKIM, DMARC)."`
 	MailReplyTo string      `name:"mail-reply-to" group:"Mail" placeholder:"NAME <ADDRESS>" unset:"answers go to mail-from" help:"Where answers to letters go."`
 
+	SMS                secret.Text `name:"sms" group:"SMS" secret:"" placeholder:"PROVIDER://..." unset:"no message leaves; in dev they are kept in the inbox" help:"Who carries messages to phones, separated by commas: the first that is well takes the message. twilio://SID:TOKEN@?from=+15005550006, sns://KEY:SECRET@eu-central-1?sender=NAME, vonage://KEY:SECRET@?from=NAME, messagebird://KEY@?from=NAME, or webhook+https://sms.example.com/send?secret=SECRET for a program of your own. Special characters are percent-encoded."`
+	SMSFile            string      `name:"sms-file" group:"SMS" placeholder:"FILE" help:"A file that holds the value of sms, one provider in a line."`
+	SMSCountries       []string    `name:"sms-countries" group:"SMS" placeholder:"CODE" unset:"none: no message is sent to any number" help:"The countries whose numbers may be sent to, by their ISO 3166 codes: CH,DE. Whoever earns from calls to a range of numbers makes others send there, so list only where your people are."`
+	SMSVoice           string      `name:"sms-voice" group:"SMS" default:"off" enum:"on,off" help:"on: a code that cannot be sent as a text is read out over a call. It needs a provider that calls: twilio from a number, messagebird, or a webhook."`
+	SMSPerNumber       int         `name:"sms-per-number" group:"SMS" default:"5" help:"The most messages to one number in an hour. Half of each of these budgets can be used up at once, the rest over the hour or the day."`
+	SMSPerNumberDaily  int         `name:"sms-per-number-daily" group:"SMS" default:"10" help:"The most messages to one number in a day."`
+	SMSPerNetwork      int         `name:"sms-per-network" group:"SMS" default:"20" help:"The most messages that one network (/24 of IPv4, /64 of IPv6) causes in an hour."`
+	SMSPerNetworkDaily int         `name:"sms-per-network-daily" group:"SMS" default:"50" help:"The most messages that one network causes in a day."`
+	SMSPerPrefix       int         `name:"sms-per-prefix" group:"SMS" default:"200" help:"The most messages in an hour to numbers that begin alike: with the calling code and two more digits, in North America with the area code."`
+	SMSPerPrefixDaily  int         `name:"sms-per-prefix-daily" group:"SMS" default:"1000" help:"The most messages in a day to numbers that begin alike."`
+	SMSDaily           int         `name:"sms-daily" group:"SMS" default:"2000" help:"The most messages in a day, all together: what a day may cost."`
+	SMSBreaker         int         `name:"sms-breaker" group:"SMS" default:"30" help:"How many messages to numbers that begin alike are too few to judge them by. When this many were sent within six hours and fewer than one in ten codes came back, such numbers are answered sms_paused."`
+
 	EventRetention time.Duration `name:"event-retention" group:"Operation" default:"365d" help:"How long the record of what happened is kept."`
 	LogFormat      string        `name:"log-format" group:"Operation" default:"text" enum:"text,json" help:"The form of the log."`
 	LogLevel       string        `name:"log-level" group:"Operation" default:"info" enum:"debug,info,warn,error" help:"The least important line that is logged."`
@@ -226,6 +239,9 @@ func (c *Config) Notes(mode Mode) []string {
 	}
 	if c.SMTP == "" {
 		notes = append(notes, "smtp is empty, so no letter leaves: sign-up by e-mail and recovery answer 503. Name a mail relay, or make accounts by limen user create.")
+	}
+	if c.SMS != "" && len(c.SMSCountries) == 0 {
+		notes = append(notes, "sms-countries is empty, so no message is sent to any number. List the countries of your people, like CH,DE.")
 	}
 	if len(c.TrustedProxies) == 0 {
 		notes = append(notes, "trusted-proxies is empty: behind a reverse proxy every client has the proxy's address, and limits hit all of them together.")

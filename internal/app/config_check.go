@@ -38,6 +38,7 @@ func (c *Config) Check(mode Mode) error {
 	k.numbers()
 	k.lifetimes()
 	k.mail()
+	k.sms()
 	if mode == Operation {
 		return k.problems.err()
 	}
@@ -157,7 +158,7 @@ func (k *checker) choices() {
 	for _, c := range []struct{ key, value string }{
 		{"sign-up", k.SignUp}, {"enumeration", k.Enumeration}, {"password-preset", k.PasswordPreset},
 		{"hash-algorithm", k.HashAlgorithm}, {"refresh-policy", k.RefreshPolicy},
-		{"signing-alg", k.SigningAlg}, {"log-format", k.LogFormat}, {"log-level", k.LogLevel},
+		{"signing-alg", k.SigningAlg}, {"log-format", k.LogFormat}, {"log-level", k.LogLevel}, {"sms-voice", k.SMSVoice},
 	} {
 		i := slices.IndexFunc(Settings(), func(s Setting) bool { return s.Name == c.key })
 		if err := Settings()[i].check(c.value); err != nil {

@@ -151,6 +151,7 @@ func (s *Sources) Finish(c *Config) error {
 	s.secretFile(c, "root-key", &c.RootKey, c.RootKeyFile)
 	s.secretFile(c, "db", &c.DB, c.DBFile)
 	s.secretFile(c, "redis", &c.Redis, c.RedisFile)
+	s.secretFile(c, "sms", &c.SMS, c.SMSFile)
 	s.secretFile(c, "smtp", &c.SMTP, c.SMTPFile)
 	return s.problems.err()
 }
@@ -392,6 +393,7 @@ var hints = map[string]string{
 	"redis-url": "redis", "secret": "root-key", "secret-key": "root-key", "jwt-secret": "root-key",
 	"cors-origins": "allowed-origins", "cors-allowed-origins": "allowed-origins",
 	"redirect-urls": "redirect-allow", "redirect-uris": "redirect-allow", "admin-listen": "ops-listen",
+	"twilio": "sms", "sms-url": "sms", "sms-provider": "sms", "sms-providers": "sms",
 	"smtp-url": "smtp", "smtp-host": "smtp", "smtp-server": "smtp", "mail-url": "smtp", "email-from": "mail-from", "smtp-from": "mail-from",
 	"metrics-listen": "ops-listen", "data-dir": "data", "jwt-expires-in": "access-life",
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/limenauth/limen/internal/secret"
 )
@@ -240,4 +241,18 @@ func (a address) webhook(now func() time.Time) (Provider, error) {
 	return Provider{Name: "webhook", Calls: true, Sender: &webhook{
 		caller: newCaller("webhook"), to: u.String(), secret: shared, now: now,
 	}}, nil
+}
+
+// ParseList reads the addresses of several providers, separated by commas or white space,
+// the preferred one first. Its errors tell which of them is wrong, and show none.
+func ParseList(raw secret.Text, now func() time.Time) ([]Provider, error) {
+	var out []Provider
+	for i, one := range strings.FieldsFunc(raw.Reveal(), func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		p, err := Parse(secret.Text(one), now)
+		if err != nil {
+			return nil, fmt.Errorf("provider %d: %w", i+1, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
