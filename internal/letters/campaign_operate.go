@@ -208,7 +208,8 @@ func (p *Post) campaignInfo(ctx context.Context, c store.Campaign) (CampaignInfo
 }
 
 // PauseCampaign stops a running campaign: no more of its letters are written, and what
-// waits in the outbox stays there. What a sender holds at this moment may still leave.
+// waits in the outbox stays there. What processes have claimed at this moment, 500 letters
+// each at most, still leaves.
 func (p *Post) PauseCampaign(ctx context.Context, id string) (CampaignInfo, error) {
 	return p.move(ctx, id, store.CampaignPaused, store.CampaignRunning)
 }

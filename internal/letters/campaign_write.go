@@ -18,7 +18,7 @@ import (
 // looked at, if nobody else has done so meanwhile. So a process may die at any moment,
 // nobody is written to twice, and memory holds one page however many people there are.
 // The outbox holds no more than two pages of a campaign, so it stays small, and
-// to pause or to cancel takes effect at once.
+// to pause or to cancel stops all but what has been claimed.
 const (
 	pageSize     = 500
 	waitingMost  = 2 * pageSize
