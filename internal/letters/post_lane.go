@@ -160,13 +160,14 @@ func (l *lane) due(ctx context.Context, timer *time.Timer) bool {
 // clock was moved over the end of its lease, is left out.
 func (l *lane) take(ctx context.Context, limit int) ([]*held, error) {
 	late := &atomic.Bool{}
-	time.AfterFunc(beginWithin, func() { late.Store(true) })
+	begin := time.AfterFunc(beginWithin, func() { late.Store(true) })
 	var claimed []store.Message
 	err := l.post.Store.Tx(ctx, func(tx *store.Tx) (err error) {
 		claimed, err = tx.ClaimMessages(ctx, l.number, limit, lease)
 		return err
 	})
 	if err != nil || len(claimed) == 0 {
+		begin.Stop()
 		return nil, err
 	}
 	notices, err := l.post.notices(ctx, claimed)

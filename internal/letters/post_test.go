@@ -496,6 +496,36 @@ func TestNothingIsSentByNotBeingSent(t *testing.T) {
 	}
 }
 
+// TestBatchCostsFewCommits: one claim and one note for a batch; and workers whose letters
+// end one by one share commits, too.
+func TestBatchCostsFewCommits(t *testing.T) {
+	d := db.SQLite(t)
+	sender := &counter{}
+	p := post(t, d, sender)
+	waiting(t, d, letters.LaneInteractive, 500)
+	before := d.Store.Stats()
+	if n, err := p.SendDue(t.Context()); n != 500 || err != nil {
+		t.Fatal(n, err)
+	}
+	if after := d.Store.Stats(); after.Closures-before.Closures != 2 {
+		t.Errorf("%d transactions for one batch", after.Closures-before.Closures)
+	}
+	if _, err := d.SQL(t).Exec(`DELETE FROM outbox`); err != nil {
+		t.Fatal(err)
+	}
+	waiting(t, d, letters.LaneInteractive, 480)
+	sender.do = func(context.Context, mail.Message) error { time.Sleep(5 * time.Millisecond); return nil }
+	before = d.Store.Stats()
+	stop := run(t, p)
+	until(t, "all have left", func() bool { return sender.count() == 980 })
+	stop()
+	if after := d.Store.Stats(); after.Commits-before.Commits > 480/4 {
+		t.Errorf("%d commits for 480 letters", after.Commits-before.Commits)
+	} else {
+		t.Logf("%d commits for 480 letters", after.Commits-before.Commits)
+	}
+}
+
 // TestEarlierLetterFirst: what became due first leaves first.
 func TestEarlierLetterFirst(t *testing.T) {
 	db.EachDB(t, func(t *testing.T, d *db.DB) {
