@@ -2,6 +2,7 @@ package sms
 
 import (
 	"net"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -11,20 +12,26 @@ import (
 // maxSegments is how many segments a message may have: each is paid for.
 const maxSegments = 2
 
-// The default alphabet of GSM 03.38 (3GPP TS 23.038 section 6.2.1), and the characters
-// that take an escape and one more.
-const (
-	gsmBasic = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡" +
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-	gsmEscaped = "\f^{}\\[~]|€"
-)
+// gsm is the default alphabet of GSM 03.38 (3GPP TS 23.038 section 6.2.1) with the length
+// of each character: those of its extension take an escape and one more.
+var gsm = func() map[rune]int {
+	widths := map[rune]int{}
+	for _, r := range "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡" +
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà" {
+		widths[r] = 1
+	}
+	for _, r := range "\f^{}\\[~]|€" {
+		widths[r] = 2
+	}
+	return widths
+}()
 
 // Segments counts what a text is billed as: segments of 160 characters of the GSM
 // alphabet (153 where there are several), or of 70 UTF-16 units (67) if a single character
 // is outside it. The empty text is one segment.
 func Segments(text string) (n int, unicode bool) {
 	for _, r := range text {
-		if !strings.ContainsRune(gsmBasic, r) && !strings.ContainsRune(gsmEscaped, r) {
+		if gsm[r] == 0 {
 			unicode = true
 			break
 		}
@@ -53,12 +60,7 @@ func Segments(text string) (n int, unicode bool) {
 	return n, unicode
 }
 
-func gsmWidth(r rune) int {
-	if strings.ContainsRune(gsmEscaped, r) {
-		return 2
-	}
-	return 1
-}
+func gsmWidth(r rune) int { return gsm[r] }
 
 func ucs2Width(r rune) int { return max(1, utf16.RuneLen(r)) }
 
@@ -93,13 +95,13 @@ func Body(text, host, code string) string {
 	}
 	runes := []rune(text)
 	runes = runes[:min(len(runes), maxSegments*160)]
-	for n := len(runes) - 1; n > 0; n-- {
-		if unicode.IsMark(runes[n]) || runes[n] == '\u200d' || runes[n-1] == '\u200d' {
+	cut := func(n int) string { return whole(strings.TrimRight(string(runes[:n]), " ") + "...") }
+	n := sort.Search(len(runes), func(n int) bool { return !fits(cut(n)) }) - 1 // a part of what fits, fits
+	for ; n > 0; n-- {
+		if n < len(runes) && (unicode.IsMark(runes[n]) || runes[n] == '\u200d') || runes[n-1] == '\u200d' {
 			continue // it belongs to what stands before it
 		}
-		if body := whole(strings.TrimRight(string(runes[:n]), " ") + "..."); fits(body) {
-			return body
-		}
+		return cut(n)
 	}
 	return line
 }
