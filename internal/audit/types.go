@@ -36,8 +36,14 @@ const (
 	PasswordChanged   Type = "password.changed"
 	PasswordUpgraded  Type = "password.upgraded"
 	PasswordSet       Type = "password.set"
-	ProfileChanged    Type = "profile.changed"
-	UsernameChanged   Type = "username.changed"
+	EmailAdded        Type = "email.added"
+	EmailVerified     Type = "email.verified"
+	EmailPrimary      Type = "email.primary"
+	EmailRemoved      Type = "email.removed"
+	EmailRestored     Type = "email.restored"
+
+	ProfileChanged  Type = "profile.changed"
+	UsernameChanged Type = "username.changed"
 
 	AccountCreated           Type = "account.created"
 	AccountDeleted           Type = "account.deleted"
@@ -169,6 +175,26 @@ var Types = map[Type]Spec{
 	PasswordSet: {
 		Meaning: "An operator set the password.",
 		Outcome: Success, Account: true, Visible: true,
+	},
+	EmailAdded: {
+		Meaning: "The person named another address; it claims nothing until it is proven.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	EmailVerified: {
+		Meaning: "The person proved an address of theirs.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
+	},
+	EmailPrimary: {
+		Meaning: "The person chose another primary address; the old one was told.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	EmailRemoved: {
+		Meaning: "The person removed an address; if it was proven, it was told.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	EmailRestored: {
+		Meaning: "A change of address was taken back with the link of its letter; every session ended.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
 	},
 	ProfileChanged: {
 		Meaning: "The profile was changed.",

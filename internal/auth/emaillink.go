@@ -110,7 +110,7 @@ func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, store
 	}
 	e := event(kind, try.Account, b)
 	e.Actor, e.Attempt, e.Data = "", string(try.ID), map[string]string{"purpose": string(try.Purpose)}
-	if try.Decoy {
+	if try.Decoy && audit.Types[kind].Outcome == "" {
 		e.Outcome = audit.Refused
 	}
 	if err := tx.Record(ctx, e); err != nil {

@@ -49,8 +49,9 @@ const (
 	NoAccount Template = "no_account"
 	// NewDevice tells of a sign-in from a device that was not seen before.
 	NewDevice Template = "new_device"
-	// PasswordChanged, EmailChanged, EmailRemoved and PhoneChanged tell of changes.
+	// These tell of changes.
 	PasswordChanged Template = "password_changed"
+	EmailAdded      Template = "email_added"
 	EmailChanged    Template = "email_changed"
 	EmailRemoved    Template = "email_removed"
 	PhoneChanged    Template = "phone_changed"

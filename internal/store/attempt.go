@@ -21,6 +21,8 @@ const (
 		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`
 	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
 	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
+	sqlAttemptFor  = `SELECT ` + attemptColumns + ` FROM attempt
+		WHERE account_id = $1 AND ended_at IS NULL AND purpose = $2 AND subject_id = $3 ORDER BY id DESC LIMIT 1`
 	// Newest first. The steps of a session are no rivals of what strangers begin.
 	sqlAttemptsLive = `SELECT id, known_device FROM attempt
 		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 AND session_id IS NULL ORDER BY id DESC`
@@ -75,6 +77,15 @@ func (r reader) attempt(ctx context.Context, q string, id signin.AttemptID) (sig
 // AttemptByID finds an attempt by its public part.
 func (r reader) AttemptByID(ctx context.Context, id signin.AttemptID) (signin.Attempt, bool, error) {
 	return r.attempt(ctx, sqlAttemptByID, id)
+}
+
+// AttemptFor finds the newest open attempt of a person to verify an address or number.
+func (r reader) AttemptFor(ctx context.Context, owner account.ID, purpose signin.Purpose, subject string) (signin.Attempt, bool, error) {
+	a, err := scanAttempt(r.queryRow(ctx, sqlAttemptFor, string(owner), string(purpose), subject).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return signin.Attempt{}, false, nil
+	}
+	return a, err == nil, err
 }
 
 // LockAttempt reads an attempt and holds its row until the transaction ends. If it

@@ -1,0 +1,402 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/letters"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// MaxEmails is how many addresses a person may have, proven or not.
+const MaxEmails = 10
+
+// ErrNotVerified is told when an address or number must be proven first.
+var ErrNotVerified = fault.New(fault.Conflict, "not_verified", "Confirm it first.")
+
+// Email is an address of a person.
+type Email = store.Email
+
+// Emails lists the actor's addresses, the oldest first.
+func (a *Auth) Emails(ctx context.Context, actor Actor) ([]store.Email, error) {
+	return a.Store.EmailsOf(ctx, actor.Account.ID)
+}
+
+// AddEmail notes an address that the actor wants to use, and sends the letter that proves
+// it. Until then it claims nothing: somebody else's address looks the same, and only its
+// owner is told. It demands a fresh proof and refuses with reauthentication_required,
+// invalid_request, email_taken (mode off), rate_limited or unavailable.
+func (a *Auth) AddEmail(ctx context.Context, actor Actor, email string, b session.Browser) (store.Email, Verification, error) {
+	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
+		return store.Email{}, Verification{}, signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
+	}
+	address, err := account.ParseAddress(email)
+	if err != nil {
+		return store.Email{}, Verification{}, err
+	}
+	return a.sendProof(ctx, actor, address, func(tx *store.Tx) (store.Email, error, error) {
+		all, err := tx.EmailsOf(ctx, actor.Account.ID)
+		if err != nil {
+			return store.Email{}, nil, err
+		}
+		for _, e := range all {
+			switch {
+			case e.Address.Key != address.Key:
+			case !e.VerifiedAt.IsZero():
+				return e, fault.Invalidate("email", "already_yours"), nil
+			default:
+				return e, nil, nil
+			}
+		}
+		if len(all) >= MaxEmails {
+			return store.Email{}, fault.Invalidate("email", "too_many"), nil
+		}
+		row := store.Email{ID: account.EmailID(secret.ID("eml", tx.Now)), Account: actor.Account.ID, Address: address, CreatedAt: tx.Now}
+		if _, err := tx.InsertEmail(ctx, row); err != nil {
+			return row, nil, err
+		}
+		return row, nil, tx.Record(ctx, a.eventBy(audit.EmailAdded, actor, b))
+	}, b)
+}
+
+// SendEmailProof sends another letter for an address that the actor has not proven yet. It
+// refuses with not_found, rate_limited or unavailable.
+func (a *Auth) SendEmailProof(ctx context.Context, actor Actor, id account.EmailID, b session.Browser) (Verification, error) {
+	row, found, err := a.Store.EmailByID(ctx, id)
+	if err != nil {
+		return Verification{}, err
+	}
+	if !found || row.Account != actor.Account.ID || !row.VerifiedAt.IsZero() {
+		return Verification{}, fault.ErrNotFound
+	}
+	_, owed, err := a.sendProof(ctx, actor, row.Address, func(*store.Tx) (store.Email, error, error) { return row, nil, nil }, b)
+	return owed, err
+}
+
+// sendProof sends the letter for an address that prepare notes or finds. Prepare returns
+// its refusal as a value.
+func (a *Auth) sendProof(ctx context.Context, actor Actor, address account.Address, prepare func(*store.Tx) (row store.Email, refusal, err error), b session.Browser) (row store.Email, owed Verification, err error) {
+	if !a.Post.Ready() {
+		return row, owed, errNoRelay
+	}
+	if _, err := a.ownLetter(ctx, actor.Account.ID); err != nil {
+		return row, owed, err
+	}
+	if _, err := a.letter(ctx, address.Key, b); err != nil {
+		return row, owed, err
+	}
+	var refusal error
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who, live, err := a.lockActor(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if refusal = stale(live, true); refusal != nil {
+			return nil
+		}
+		if _, err := tx.LockBudget(ctx, a.addressHash(address.Key)); err != nil {
+			return err
+		}
+		if row, refusal, err = prepare(tx); err != nil || refusal != nil {
+			return err
+		}
+		_, stored, taken, err := tx.EmailOwner(ctx, address.Key)
+		if err != nil {
+			return err
+		}
+		if taken && !a.Rules.Strict {
+			refusal = ErrEmailTaken
+			return nil
+		}
+		try, value, cookie := a.newAttempt(tx.Now, signin.VerifyEmail, b.As(session.Token))
+		try.Account, try.CredentialVersion, try.Subject = who.ID, who.CredentialVersion, string(row.ID)
+		try.Address, try.Decoy, try.Locale = address, taken, a.locale(who.Locale)
+		v, err := a.send(ctx, tx, try, stored, value, cookie, b, audit.CodeSent)
+		if err == nil {
+			owed = *v
+		}
+		return err
+	})
+	return row, owed, orRefusal(err, refusal)
+}
+
+// EmailProof is how an address is proven: with the token of the letter's link, with the
+// attempt and the letter's code or, by its signed-in owner, with the code alone.
+type EmailProof struct {
+	Token   secret.Text
+	Attempt secret.Text
+	Code    string
+}
+
+// ConfirmEmail proves an address that a person wanted to add. Nobody needs to be signed in
+// for it, and nobody is. It refuses with link_expired, link_used, code_incorrect,
+// attempt_expired or too_many_attempts.
+func (a *Auth) ConfirmEmail(ctx context.Context, p EmailProof, b session.Browser) (address string, err error) {
+	return a.confirmEmail(ctx, b, func(tx *store.Tx) (try opened, refusal, err error) {
+		if p.Token != "" {
+			link, try, refusal, err := a.openLink(ctx, tx, p.Token, b, signin.VerifyEmail)
+			if err != nil || refusal != nil {
+				return try, refusal, err
+			}
+			used, err := tx.UseLink(ctx, link.ID)
+			if err == nil && !used {
+				refusal = signin.ErrLinkUsed
+			}
+			return try, refusal, err
+		}
+		try, found, err := a.lockAttempt(ctx, tx, p.Attempt, b)
+		if err != nil || !found || try.Purpose != signin.VerifyEmail {
+			return try, signin.ErrAttemptExpired, err
+		}
+		refusal, err = a.judgeCode(ctx, tx, try, p.Code, b)
+		return try, refusal, err
+	})
+}
+
+// VerifyEmail proves an address of the actor with the code of its newest letter. It
+// refuses with attempt_expired, code_incorrect or too_many_attempts.
+func (a *Auth) VerifyEmail(ctx context.Context, actor Actor, id account.EmailID, code string, b session.Browser) (address string, err error) {
+	return a.confirmEmail(ctx, b, func(tx *store.Tx) (try opened, refusal, err error) {
+		return a.judgeSubject(ctx, tx, actor, signin.VerifyEmail, string(id), code, b)
+	})
+}
+
+// judgeSubject judges a code against the newest attempt to verify something of the actor's.
+func (a *Auth) judgeSubject(ctx context.Context, tx *store.Tx, actor Actor, purpose signin.Purpose, subject, code string, b session.Browser) (try opened, refusal, err error) {
+	row, found, err := tx.AttemptFor(ctx, actor.Account.ID, purpose, subject)
+	if err != nil || !found {
+		return try, signin.ErrAttemptExpired, err
+	}
+	try, live, err := a.lockOpen(ctx, tx, row)
+	if err != nil || !live {
+		return try, signin.ErrAttemptExpired, err
+	}
+	refusal, err = a.judgeCode(ctx, tx, try, code, b)
+	return try, refusal, err
+}
+
+// confirmEmail marks the address of a proven attempt as verified.
+func (a *Auth) confirmEmail(ctx context.Context, b session.Browser, prove func(*store.Tx) (opened, error, error)) (address string, err error) {
+	var refusal error
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		try, why, err := prove(tx)
+		if refusal = why; err != nil || refusal != nil {
+			return err
+		}
+		if _, err := tx.EndAttempt(ctx, try.ID, signin.OutcomeComplete); err != nil {
+			return err
+		}
+		mine, err := tx.ProveEmail(ctx, try.Account, account.EmailID(try.Subject))
+		if err != nil {
+			return err
+		}
+		if !mine { // somebody else proved it first, or its row is gone
+			refusal = signin.ErrAttemptExpired
+			return tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
+		}
+		address = try.Address.Text
+		e := event(audit.EmailVerified, try.who.ID, b)
+		e.Attempt = string(try.ID)
+		if err := tx.Record(ctx, e); err != nil {
+			return err
+		}
+		if try.who.Email == "" || !try.who.EmailVerified {
+			return tx.SetPrimaryEmail(try.who.ID, account.EmailID(try.Subject))
+		}
+		return a.notice(ctx, tx, try.who, letters.EmailAdded, session.Session{}, b)
+	})
+	return address, orRefusal(err, refusal)
+}
+
+// restoring is what the letter to an old address needs to put it back.
+type restoring struct {
+	Text string          `json:"text"`
+	Key  string          `json:"key"`
+	By   account.EmailID `json:"by,omitempty"` // the address that took its place
+}
+
+// SetPrimaryEmail makes a proven address the one that letters go to. The old one is told,
+// and can take it back for 72 hours, unless withoutUndo is set: that is for people who
+// have lost the old mailbox, and demands a second factor. It demands a fresh proof and
+// refuses with reauthentication_required, not_found, not_verified or forbidden.
+func (a *Auth) SetPrimaryEmail(ctx context.Context, actor Actor, id account.EmailID, withoutUndo bool, b session.Browser) error {
+	return a.changeEmail(ctx, actor, id, func(tx *store.Tx, who account.Account, s session.Session, row store.Email) (refusal, err error) {
+		switch {
+		case row.VerifiedAt.IsZero():
+			return ErrNotVerified, nil
+		case withoutUndo && s.AAL < 2:
+			return fault.ErrForbidden, nil
+		case row.Primary:
+			return nil, nil
+		}
+		if err := tx.SetPrimaryEmail(who.ID, id); err != nil {
+			return nil, err
+		}
+		if err := tx.Record(ctx, a.eventBy(audit.EmailPrimary, actor, b)); err != nil || withoutUndo {
+			return nil, err
+		}
+		return nil, a.tellOldAddress(ctx, tx, who, letters.EmailChanged, who.Email, id, b)
+	})
+}
+
+// RemoveEmail forgets an address of the actor. A proven one is told, and can come back for
+// 72 hours. It demands a fresh proof and refuses with reauthentication_required, not_found
+// or last_credential.
+func (a *Auth) RemoveEmail(ctx context.Context, actor Actor, id account.EmailID, b session.Browser) error {
+	return a.changeEmail(ctx, actor, id, func(tx *store.Tx, who account.Account, _ session.Session, row store.Email) (refusal, err error) {
+		all, err := tx.EmailsOf(ctx, who.ID)
+		if err != nil {
+			return nil, err
+		}
+		var heir account.EmailID
+		for _, e := range all {
+			if e.ID != id && !e.VerifiedAt.IsZero() && heir == "" {
+				heir = e.ID
+			}
+		}
+		verified := !row.VerifiedAt.IsZero()
+		if verified && heir == "" && who.Phone == "" && (who.Username == "" || who.PasswordHash == "") {
+			return ErrLastCredential, nil
+		}
+		if err := tx.DeleteEmail(who.ID, id); err != nil {
+			return nil, err
+		}
+		if row.Primary && heir != "" {
+			if err := tx.SetPrimaryEmail(who.ID, heir); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.Record(ctx, a.eventBy(audit.EmailRemoved, actor, b)); err != nil || !verified {
+			return nil, err
+		}
+		return nil, a.tellOldAddress(ctx, tx, who, letters.EmailRemoved, row.Address.Text, "", b)
+	})
+}
+
+// changeEmail locks the actor with an address of theirs and changes it.
+func (a *Auth) changeEmail(ctx context.Context, actor Actor, id account.EmailID, change func(*store.Tx, account.Account, session.Session, store.Email) (refusal, err error)) error {
+	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
+		return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
+	}
+	var refusal error
+	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who, live, err := a.lockActor(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if refusal = stale(live, true); refusal != nil {
+			return nil
+		}
+		row, found, err := tx.EmailByID(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !found || row.Account != who.ID {
+			refusal = fault.ErrNotFound
+			return nil
+		}
+		refusal, err = change(tx, who, actor.Session, row)
+		return err
+	})
+	return orRefusal(err, refusal)
+}
+
+// tellOldAddress writes to an address that was proven before a change, with the link that
+// takes the change back.
+func (a *Auth) tellOldAddress(ctx context.Context, tx *store.Tx, who account.Account, t letters.Template, old string, by account.EmailID, b session.Browser) error {
+	if !a.Post.Ready() {
+		return nil
+	}
+	address, err := account.ParseAddress(old)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(restoring{Text: address.Text, Key: address.Key, By: by})
+	if err != nil {
+		return err
+	}
+	until := tx.Now.Add(undoLife)
+	token, err := a.newUndoing(tx, undoing{purpose: signin.UndoEmail, owner: who.ID, data: data, until: until})
+	if err != nil {
+		return err
+	}
+	facts := a.facts(tx, b)
+	facts.Until = until
+	return a.Post.Enqueue(ctx, tx, letters.Letter{
+		Template: t, Account: who.ID, Locale: a.locale(who.Locale), To: old, Path: "/undo/email", Token: token, Facts: facts, NotAfter: until,
+	})
+}
+
+// UndoEmail makes an old address the primary one again, forgets what took its place and
+// every address that was proven lately, and ends every session, link and code. It signs
+// nobody in and touches no second factor. It refuses with link_expired or link_used.
+func (a *Auth) UndoEmail(ctx context.Context, token secret.Text, b session.Browser) error {
+	var refusal error
+	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
+		link, who, data, why, err := a.openUndoing(ctx, tx, token, signin.UndoEmail, b)
+		if refusal = why; err != nil || refusal != nil {
+			return err
+		}
+		var old restoring
+		if err := json.Unmarshal(data, &old); err != nil {
+			return err
+		}
+		if _, err := tx.LockBudget(ctx, a.addressHash(old.Key)); err != nil {
+			return err
+		}
+		back, restored, err := a.restore(ctx, tx, who, old, link.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if !restored {
+			refusal = signin.ErrLinkExpired // somebody else has proven the address since
+			return nil
+		}
+		if err := tx.SetPrimaryEmail(who.ID, back); err != nil {
+			return err
+		}
+		if err := a.endProofs(tx, who.ID); err != nil {
+			return err
+		}
+		if err := a.endAll(ctx, tx, who.ID, session.EndedByPerson, b); err != nil {
+			return err
+		}
+		return tx.Record(ctx, event(audit.EmailRestored, who.ID, b))
+	})
+	return orRefusal(err, refusal)
+}
+
+// restore finds or makes the row of an old address. What came since is forgotten, and what
+// came in the days before: whoever took the account over added it first.
+func (a *Auth) restore(ctx context.Context, tx *store.Tx, who account.Account, old restoring, since time.Time) (back account.EmailID, ok bool, err error) {
+	all, err := tx.EmailsOf(ctx, who.ID)
+	if err != nil {
+		return "", false, err
+	}
+	for _, e := range all {
+		switch {
+		case e.Address.Key == old.Key && !e.VerifiedAt.IsZero():
+			back = e.ID
+		case e.Address.Key == old.Key, e.ID == old.By, e.VerifiedAt.After(since.Add(-undoLife)):
+			if err := tx.DeleteEmail(who.ID, e.ID); err != nil {
+				return "", false, err
+			}
+		}
+	}
+	if back != "" {
+		return back, true, nil
+	}
+	row := store.Email{
+		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: account.Address{Text: old.Text, Key: old.Key},
+		VerifiedAt: tx.Now, CreatedAt: tx.Now,
+	}
+	mine, err := tx.InsertEmail(ctx, row)
+	return row.ID, mine, err
+}
