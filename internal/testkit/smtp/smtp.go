@@ -125,6 +125,7 @@ func Start(t testing.TB, o Options) *Server {
 	t.Cleanup(func() {
 		close(s.ending)
 		_ = s.server.Close()
+		_ = l.Close() // a server that was never used may not know its listener yet
 		<-done
 	})
 	return s
