@@ -125,7 +125,7 @@ func (c messageShow) Run(x *call) error {
 
 type messageRetry struct {
 	Message string `arg:"" optional:"" help:"Id of the letter."`
-	All     bool   `help:"Every letter that has failed and waits for its next try, up to 1000."`
+	All     bool   `help:"Every letter that has failed and waits for its next try; up to 1000 that people wait for, and as many of campaigns."`
 }
 
 // Help returns the examples.

@@ -33,8 +33,9 @@ func (o *Operator) RetryMessage(ctx context.Context, id string) error {
 	return o.app.Post.RetryMessage(ctx, id)
 }
 
-// RetryMessages makes every waiting letter due now, at most limit, and counts them.
-func (o *Operator) RetryMessages(ctx context.Context, limit int) (int, error) {
+// RetryMessages makes every waiting letter due now, at most limit in each lane, and counts
+// them.
+func (o *Operator) RetryMessages(ctx context.Context, limit int) (int64, error) {
 	return o.app.Post.RetryMessages(ctx, limit)
 }
 

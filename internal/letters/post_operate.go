@@ -136,31 +136,21 @@ func (p *Post) RetryMessage(ctx context.Context, id string) error {
 	return fmt.Errorf("%w: it is due already, and leaves as soon as a server sends it", ErrNotWaiting)
 }
 
-// RetryMessages makes up to limit letters due that wait for their next try, and returns
-// how many.
-func (p *Post) RetryMessages(ctx context.Context, limit int) (int, error) {
-	now, n := p.Now(), 0
-	waiting, err := p.Messages(ctx, store.Queued, limit)
-	if err != nil {
-		return 0, err
-	}
+// RetryMessages makes letters due that have failed and wait for their next try, up to
+// limit in each lane, and returns how many.
+func (p *Post) RetryMessages(ctx context.Context, limit int) (hastened int64, err error) {
 	err = p.Store.Tx(ctx, func(tx *store.Tx) error {
-		n = 0
-		for _, m := range waiting {
-			if m.Tries == 0 || m.Held || !m.DueAt.After(now) {
-				continue
-			}
-			hastened, err := tx.HastenMessage(ctx, m.ID)
+		hastened = 0
+		for _, l := range p.lanes {
+			n, err := tx.HastenMessages(ctx, l.number, limit)
 			if err != nil {
 				return err
 			}
-			if hastened {
-				n++
-			}
+			hastened += n
 		}
 		return nil
 	})
-	return n, err
+	return hastened, err
 }
 
 // Backlog is what waits in a lane.

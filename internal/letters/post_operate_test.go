@@ -3,12 +3,17 @@ package letters_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/letters"
 	"github.com/limenauth/limen/internal/mail"
+	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/store"
 	"github.com/limenauth/limen/internal/testkit/db"
 )
@@ -72,6 +77,52 @@ func TestOperatorSeesNoSecret(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRetryReachesBehindALongLine: what waits for its next try is found behind any number
+// of letters that are due.
+func TestRetryReachesBehindALongLine(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		p := post(t, d, &relay{fail: 1})
+		enqueue(t, d, p, code("ann@example.com"))
+		if _, err := p.SendDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waiting(t, d, letters.LaneInteractive, 50)
+		if n, err := p.RetryMessages(t.Context(), 10); n != 1 || err != nil {
+			t.Errorf("%d %v", n, err)
+		}
+	})
+}
+
+// TestOutcomesAreCountedAndLogged: without an address.
+func TestOutcomesAreCountedAndLogged(t *testing.T) {
+	d := db.SQLite(t)
+	var log strings.Builder
+	answer := errors.New("421 <ann@example.com> later")
+	p := post(t, d, &counter{do: func(context.Context, mail.Message) error { return answer }})
+	p.Counts, p.Log = metrics.New(), slog.New(slog.NewTextHandler(&log, nil))
+	send := func(after error) {
+		t.Helper()
+		answer = after
+		enqueue(t, d, p, code("ann@example.com"))
+		if n, err := p.SendDue(t.Context()); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	send(answer)
+	send(nil)
+	send(fmt.Errorf("550 <ann@example.com> unknown: %w", mail.ErrRefused))
+	w := httptest.NewRecorder()
+	p.Counts.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, outcome := range []string{"sent", "retried", "dead"} {
+		if want := `limen_letters_total{lane="interactive",outcome="` + outcome + `"} 1`; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no line %s", want)
+		}
+	}
+	if text := log.String(); !strings.Contains(text, "given up") || !strings.Contains(text, "550") || strings.Contains(text, "ann@") {
+		t.Errorf("%s", text)
+	}
 }
 
 func TestBacklogs(t *testing.T) {

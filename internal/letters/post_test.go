@@ -451,6 +451,25 @@ func TestRateSlowsCampaignsOnly(t *testing.T) {
 	stop()
 }
 
+// TestOtherProcessIsHeard: what another process wrote is found within a second or so,
+// though nobody wakes this one.
+func TestOtherProcessIsHeard(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		sender := &counter{}
+		run(t, post(t, d, sender))
+		other := post(t, d, nil)
+		for i := range 3 {
+			to := fmt.Sprintf("person%d@example.com", i)
+			enqueue(t, d, other, code(to))
+			began := time.Now()
+			until(t, "the letter is found", func() bool { return !sender.when(to).IsZero() })
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		}
+	})
+}
+
 // TestMovedClockSendsOnce: a clock that is moved over the end of a lease makes a worker
 // claim what it is sending already.
 func TestMovedClockSendsOnce(t *testing.T) {

@@ -28,10 +28,12 @@ const (
 		WHERE id = $3 AND state = 'queued' AND locked_until = $4`
 	sqlOutboxRelease = `UPDATE outbox SET due_at = $1, locked_until = 0, tries = tries - 1
 		WHERE id = $2 AND state = 'queued' AND locked_until = $3`
-	sqlOutboxHasten = `UPDATE outbox SET due_at = $1 WHERE id = $2 AND state = 'queued' AND locked_until <= $1 AND due_at > $1`
-	sqlOutboxPrune  = `DELETE FROM outbox WHERE id IN (SELECT p.id FROM outbox p WHERE p.finished_at < $1 LIMIT $2)`
-	sqlOutboxDepth  = `SELECT count(*) FROM (SELECT q.id FROM outbox q WHERE q.state = 'queued' AND q.lane = $1 LIMIT $2) AS waiting`
-	sqlOutboxNext   = `SELECT q.due_at FROM outbox q WHERE q.state = 'queued' AND q.lane = $1 AND q.locked_until <= $2
+	sqlOutboxHasten    = `UPDATE outbox SET due_at = $1 WHERE id = $2 AND state = 'queued' AND locked_until <= $1 AND due_at > $1`
+	sqlOutboxHastenAll = `UPDATE outbox SET due_at = $1 WHERE id IN (SELECT q.id FROM outbox q WHERE q.state = 'queued' AND q.lane = $2
+		AND q.due_at > $1 AND q.locked_until <= $1 AND q.tries > 0 ORDER BY q.due_at, q.id LIMIT $3 FOR UPDATE SKIP LOCKED)`
+	sqlOutboxPrune = `DELETE FROM outbox WHERE id IN (SELECT p.id FROM outbox p WHERE p.finished_at < $1 LIMIT $2)`
+	sqlOutboxDepth = `SELECT count(*) FROM (SELECT q.id FROM outbox q WHERE q.state = 'queued' AND q.lane = $1 LIMIT $2) AS waiting`
+	sqlOutboxNext  = `SELECT q.due_at FROM outbox q WHERE q.state = 'queued' AND q.lane = $1 AND q.locked_until <= $2
 		ORDER BY q.due_at, q.id LIMIT 1`
 	sqlOutboxOldest = `SELECT q.due_at FROM outbox q WHERE q.state = 'queued' AND q.lane = $1 AND q.due_at <= $2
 		ORDER BY q.due_at, q.id LIMIT 1`
@@ -129,6 +131,12 @@ func (tx *Tx) ReleaseMessage(ctx context.Context, m Message, due time.Time) erro
 func (tx *Tx) HastenMessage(ctx context.Context, id string) (bool, error) {
 	n, err := tx.exec(sqlOutboxHasten, when(tx.Now), id)
 	return n == 1, err
+}
+
+// HastenMessages makes up to limit messages of a lane due that have been tried and wait for
+// their next try, and returns how many.
+func (tx *Tx) HastenMessages(ctx context.Context, lane, limit int) (int64, error) {
+	return tx.exec(sqlOutboxHastenAll, when(tx.Now), lane, limit)
 }
 
 // NextDue tells when the next message of a lane is due that nobody holds now; the zero
