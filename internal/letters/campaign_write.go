@@ -110,10 +110,15 @@ func (p *Post) writePage(ctx context.Context, c store.Campaign) error {
 		}
 		return nil
 	})
-	if err == nil && len(next.letters) > 0 {
+	switch {
+	case err != nil:
+		return err
+	case len(next.letters) > 0:
 		nudge(p.lanes[LaneCampaign].wake)
+	default:
+		nudge(p.fill) // nobody of the segment on this page: the next one at once
 	}
-	return err
+	return nil
 }
 
 // stack is what one transaction writes.
