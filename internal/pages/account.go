@@ -18,13 +18,13 @@ import (
 func (p *Pages) account() web.Table {
 	return web.Table{
 		{Pattern: "GET /account", Guard: web.SignedIn, Limit: reading, Handle: web.Page(p.showAccount)},
-		{Pattern: "POST /account/profile", Guard: web.SignedIn, Limit: trying, Handle: web.Page(p.changeProfile)},
-		{Pattern: "POST /account/password", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: web.Page(p.changePassword)},
-		{Pattern: "POST /account/sessions/end", Guard: web.SignedIn, Limit: trying, Handle: web.Page(p.endSession)},
-		{Pattern: "POST /account/sessions/end-others", Guard: web.SignedIn, Limit: trying, Handle: web.Page(p.endOtherSessions)},
-		{Pattern: "POST /account/delete", Guard: web.SignedIn, Limit: trying, Handle: web.Page(p.deleteAccount)},
-		{Pattern: "GET /account/confirm", Guard: web.SignedIn, Limit: reading, Handle: web.Page(p.confirmForm)},
-		{Pattern: "POST /account/confirm", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: web.Page(p.confirm)},
+		{Pattern: "POST /account/profile", Guard: web.SignedIn, Limit: trying, Handle: p.posted(p.changeProfile)},
+		{Pattern: "POST /account/password", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: p.posted(p.changePassword)},
+		{Pattern: "POST /account/sessions/end", Guard: web.SignedIn, Limit: trying, Handle: p.posted(p.endSession)},
+		{Pattern: "POST /account/sessions/end-others", Guard: web.SignedIn, Limit: trying, Handle: p.posted(p.endOtherSessions)},
+		{Pattern: "POST /account/delete", Guard: web.SignedIn, Limit: trying, Handle: p.posted(p.deleteAccount)},
+		{Pattern: "GET /account/confirm", Guard: web.SignedIn, Limit: reading, Handle: p.asked(p.confirmForm)},
+		{Pattern: "POST /account/confirm", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: p.posted(p.confirm)},
 	}
 }
 
@@ -105,19 +105,11 @@ func (p *Pages) back(c *web.Call, section string, why error, typed *Person) erro
 	return p.show(c, status, view)
 }
 
-func (p *Pages) changeProfile(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
-	first, last, name, locale := form["first_name"], form["last_name"], form["username"], form["locale"]
-	_, err = p.Auth.UpdateProfile(c.R.Context(), actor(c), account.Profile{
+func (p *Pages) changeProfile(c *web.Call, v visit) error {
+	first, last, name, locale := v.values["first_name"], v.values["last_name"], v.values["username"], v.values["locale"]
+	_, err := p.Auth.UpdateProfile(c.R.Context(), actor(c), account.Profile{
 		FirstName: &first, LastName: &last, Username: &name, Locale: &locale,
-	}, b)
+	}, v.from)
 	if err != nil {
 		typed := personOf(c.Actor.Account)
 		typed.FirstName, typed.LastName, typed.Username, typed.Locale = first, last, name, locale
@@ -130,21 +122,13 @@ func (p *Pages) changeProfile(c *web.Call) error {
 	return nil
 }
 
-func (p *Pages) changePassword(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	if form["new_password"] == "" {
+func (p *Pages) changePassword(c *web.Call, v visit) error {
+	if v.values["new_password"] == "" {
 		return p.back(c, PasswordForm, fault.Invalidate("new_password", "required"), nil)
 	}
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
-	err = p.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
-		Current: form["current_password"], New: form["new_password"], KeepOthers: form["sign_out_others"] == "",
-	}, b)
+	err := p.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
+		Current: v.values["current_password"], New: v.values["new_password"], KeepOthers: v.values["sign_out_others"] == "",
+	}, v.from)
 	switch {
 	case errors.Is(err, signin.ErrReauthenticate):
 		c.Redirect("/account/confirm?for=password")
@@ -158,17 +142,9 @@ func (p *Pages) changePassword(c *web.Call) error {
 	return nil
 }
 
-func (p *Pages) endSession(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
+func (p *Pages) endSession(c *web.Call, v visit) error {
 	// One that has ended meanwhile is what the person wanted.
-	err = p.Auth.EndSession(c.R.Context(), actor(c), session.ID(form["id"]), b)
+	err := p.Auth.EndSession(c.R.Context(), actor(c), session.ID(v.values["id"]), v.from)
 	if err != nil && !errors.Is(err, fault.ErrNotFound) {
 		return p.back(c, SessionsForm, err, nil)
 	}
@@ -176,31 +152,19 @@ func (p *Pages) endSession(c *web.Call) error {
 	return nil
 }
 
-func (p *Pages) endOtherSessions(c *web.Call) error {
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
-	if err := p.Auth.EndOtherSessions(c.R.Context(), actor(c), b); err != nil {
+func (p *Pages) endOtherSessions(c *web.Call, v visit) error {
+	if err := p.Auth.EndOtherSessions(c.R.Context(), actor(c), v.from); err != nil {
 		return p.back(c, SessionsForm, err, nil)
 	}
 	c.Redirect("/account?saved=sessions#sessions")
 	return nil
 }
 
-func (p *Pages) deleteAccount(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(strings.TrimSpace(form["confirm"]), nameOf(c.Actor)) {
+func (p *Pages) deleteAccount(c *web.Call, v visit) error {
+	if !strings.EqualFold(strings.TrimSpace(v.values["confirm"]), nameOf(c.Actor)) {
 		return p.back(c, DeleteForm, fault.Invalidate("confirm", "mismatch"), nil)
 	}
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
-	err = p.Auth.DeleteAccount(c.R.Context(), actor(c), b)
+	err := p.Auth.DeleteAccount(c.R.Context(), actor(c), v.from)
 	switch {
 	case errors.Is(err, signin.ErrReauthenticate):
 		c.Redirect("/account/confirm?for=delete")

@@ -30,12 +30,8 @@ func confirmURL(values map[string]string, more ...string) string {
 	return "/account/confirm?" + q.Encode()
 }
 
-func (p *Pages) confirmForm(c *web.Call) error {
-	query, err := c.Query()
-	if err != nil {
-		return err
-	}
-	return p.showConfirm(c, query, nil)
+func (p *Pages) confirmForm(c *web.Call, v visit) error {
+	return p.showConfirm(c, v.values, nil)
 }
 
 // showConfirm shows what is asked for: the password, a button that sends a code, or the
@@ -79,33 +75,26 @@ func (p *Pages) showConfirm(c *web.Call, values map[string]string, why error) er
 	return p.show(c, status, view)
 }
 
-func (p *Pages) confirm(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
-	}
-	b, err := browser(c)
-	if err != nil {
-		return err
-	}
-	if form["send"] != "" {
-		return p.sendConfirmation(c, form, b)
+func (p *Pages) confirm(c *web.Call, v visit) error {
+	if v.values["send"] != "" {
+		return p.sendConfirmation(c, v.values, v.from)
 	}
 	var granted session.Granted
-	if form["attempt"] != "" {
-		granted, err = p.confirmByCode(c, form, b)
+	var err error
+	if v.values["attempt"] != "" {
+		granted, err = p.confirmByCode(c, v.values, v.from)
 	} else {
-		granted, err = p.confirmByPassword(c, form, b)
+		granted, err = p.confirmByPassword(c, v.values, v.from)
 	}
 	if err != nil {
-		return p.showConfirm(c, form, err)
+		return p.showConfirm(c, v.values, err)
 	}
 	issued, err := p.Issuer.Issue(granted)
 	if err != nil {
 		return err
 	}
 	to := "/account?saved=confirmed"
-	if purpose := form["for"]; purpose == PasswordForm || purpose == DeleteForm {
+	if purpose := v.values["for"]; purpose == PasswordForm || purpose == DeleteForm {
 		to += "#" + purpose
 	}
 	return web.RedirectGrant(c, onWire(issued), to)

@@ -52,6 +52,9 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 	in.Carry = []pages.Pair{{Name: "redirect_to", Value: "https://app.halcyon.example/back?a=1&b=2"}, {Name: "state", Value: `"><b>`}}
 	code := at("/sign-in/code")
 	code.Carry = []pages.Pair{{Name: "attempt", Value: "att_06bq3k4v9x8dtmz2w1_secret"}}
+	link := at("/sign-in/link?token=lnk_06bq3k4v9x8dtmz2w1_secret")
+	link.Carry = []pages.Pair{{Name: "token", Value: "lnk_06bq3k4v9x8dtmz2w1_secret"}}
+	over := pages.Over{Page: at("/sign-in"), SignInURL: "/sign-in", SignUpURL: "/sign-up"}
 	dev := at("/dev/inbox")
 	dev.Dev, dev.AppName, dev.Host = true, "limen", "localhost:4455"
 	dev.HelpURL, dev.PrivacyURL, dev.TermsURL = "", "", ""
@@ -63,6 +66,10 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 	invalid := fault.ErrInvalidRequest
 	wrong := fault.New(fault.Unauthenticated, "invalid_credentials", "")
 	incorrect := fault.New(fault.Unauthenticated, "code_incorrect", "")
+	ended := func(state pages.OverState, in bool) pages.Over {
+		over.State, over.SignedIn = state, in
+		return over
+	}
 	return []fixture{
 		{"sign-in", pages.SignIn{Page: in, SignUpURL: "/sign-up?state=x"}},
 		{"sign-in-refused", pages.SignIn{Page: in, SignUpURL: "/sign-up", Identifier: "mara@studio.example", Problem: in.Problem(wrong, 8)}},
@@ -75,10 +82,24 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 		{"sign-up-refused", pages.SignUp{Page: up, MinLength: 15, SignInURL: "/sign-in", AskUsername: true, Email: "mara@studio", Username: "mara",
 			Problem: up.Problem(invalid.Field("email", "invalid").Field("password", "too_short").Field("username", "reserved"), 15)}},
 		{"code", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 30 * time.Second, ChangeURL: "/sign-up"}},
+		{"code-anywhere", pages.Code{Page: code, Attempt: "att_06bq3k4v9x8dtmz2w1_secret", SentTo: "m•••@gmail.com", Match: "07", ExpiresIn: 10 * time.Minute,
+			ResendIn: 30 * time.Second, ChangeURL: "/sign-in?prompt=login", Mailbox: &pages.Mailbox{Name: "Gmail", URL: "https://mail.google.com/mail/"}}},
 		{"code-refused", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 9 * time.Minute, ChangeURL: "/sign-up", Problem: code.Problem(incorrect.Left(2), 8)}},
 		{"code-resent", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 29 * time.Second, Resent: true}},
 		{"code-limited", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 12 * time.Second,
 			Problem: code.Problem(fault.ErrRateLimited.After(12*time.Second), 8)}},
+		{"link", pages.Link{Page: link, Address: "m•••@studio.example", Here: true}},
+		{"link-sign-up", pages.Link{Page: link, Address: "m•••@studio.example", Here: true, SignUp: true}},
+		{"link-elsewhere", pages.Link{Page: link, Address: "m•••@studio.example"}},
+		{"approval", pages.Approval{Page: link, Device: "Firefox on Linux", Place: "Lisbon, PT"}},
+		{"approval-empty", pages.Approval{Page: link, Place: "2001:db8::17", Problem: link.Problem(fault.Invalidate("match", "required"), 8)}},
+		{"over-approved", ended(pages.Approved, false)},
+		{"over-denied", ended(pages.Denied, false)},
+		{"over-mismatch", ended(pages.Mismatched, false)},
+		{"over-elsewhere", ended(pages.Elsewhere, false)},
+		{"over-expired", ended(pages.Expired, false)},
+		{"over-used", ended(pages.Used, false)},
+		{"over-used-in", ended(pages.Used, true)},
 		{"signed-out", pages.SignedOut{Page: out, SignInURL: "/sign-in"}},
 		{"signed-out-everywhere", pages.SignedOut{Page: out, SignInURL: "/sign-in", After: pages.OutEverywhere}},
 		{"deleted", pages.SignedOut{Page: out, SignUpURL: "/sign-up", After: pages.Deleted}},

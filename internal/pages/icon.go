@@ -10,12 +10,14 @@ var icons = map[string]string{
 	"alert":    `<circle cx="12" cy="12" r="9"/><path d="M12 7.5V13M12 16.4v.1"/>`,
 	"arrow":    `<path d="M5 12h14M13 6l6 6-6 6"/>`,
 	"check":    `<circle cx="12" cy="12" r="9"/><path d="m8 12.4 2.7 2.7L16 9.6"/>`,
+	"clock":    `<circle cx="12" cy="12" r="9"/><path d="M12 7v5.2l3.4 2"/>`,
 	"exit":     `<path d="M14 4H7.5A1.5 1.5 0 0 0 6 5.5v13A1.5 1.5 0 0 0 7.5 20H14M11 12h9.5M17 8.5l3.5 3.5-3.5 3.5"/>`,
 	"eye":      `<path d="M2.8 12c3.6-6.7 14.8-6.7 18.4 0-3.6 6.7-14.8 6.7-18.4 0z"/><circle cx="12" cy="12" r="2.75"/><path d="M4.5 20 19.5 4"/>`,
 	"globe":    `<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c4.8 5 4.8 13 0 18M12 3c-4.8 5-4.8 13 0 18"/>`,
 	"laptop":   `<rect x="5" y="5" width="14" height="10" rx="1.75"/><path d="M3 19h18"/>`,
 	"lock":     `<rect x="5" y="10.5" width="14" height="9.5" rx="2.5"/><path d="M8 10.5V8a4 4 0 0 1 8 0v2.5"/>`,
 	"mail":     `<rect x="3" y="5" width="18" height="14" rx="3"/><path d="m4.2 7.8 7.8 5.4 7.8-5.4"/>`,
+	"out":      `<path d="M9.5 5H7a2 2 0 0 0-2 2v10a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-2.5M13.5 4.5h6v6M19 5l-8 8"/>`,
 	"phone":    `<rect x="7" y="3" width="10" height="18" rx="2.5"/><path d="M11 17.6h2"/>`,
 	"shield":   `<path d="M12 3.4c2.2 1.6 4.6 2.4 7.5 2.5v5.6c0 4.3-2.8 7.4-7.5 9.1-4.7-1.7-7.5-4.8-7.5-9.1V5.9c2.9-.1 5.3-.9 7.5-2.5z"/><path d="m9 11.9 2.2 2.2 3.9-4"/>`,
 	"tablet":   `<rect x="5" y="3" width="14" height="18" rx="2.5"/><path d="M11 17.6h2"/>`,
@@ -33,7 +35,7 @@ func icon(name string) (template.HTML, error) {
 		return "", fmt.Errorf("no icon is called %q", name)
 	}
 	class := "i"
-	if name == "arrow" || name == "exit" {
+	if name == "arrow" || name == "exit" || name == "out" {
 		class = "i flip" // they point along the line
 	}
 	return template.HTML(`<svg class="` + class + `" viewBox="0 0 24 24" aria-hidden="true">` + body + `</svg>`), nil

@@ -43,20 +43,18 @@ var (
 func (p *Pages) Table() web.Table {
 	t := web.Table{
 		{Pattern: "GET /{$}", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.home)},
-		{Pattern: "GET /sign-in", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.signInForm)},
-		{Pattern: "POST /sign-in", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: web.Page(p.signIn)},
-		{Pattern: "POST /sign-in/continue", Guard: web.SignedIn, Limit: trying, Handle: web.Page(p.continueAs)},
-		{Pattern: "GET /sign-in/code", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.codeForm)},
-		{Pattern: "POST /sign-in/code", Guard: web.Anyone, Limit: trying, Handle: web.Page(p.redeemCode)},
-		{Pattern: "POST /sign-in/code/resend", Guard: web.Anyone, Limit: asking, Handle: web.Page(p.resendCode)},
-		{Pattern: "GET /sign-up", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.signUpForm)},
-		{Pattern: "POST /sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: web.Page(p.signUp)},
+		{Pattern: "GET /sign-in", Guard: web.Anyone, Limit: reading, Handle: p.asked(p.signInForm)},
+		{Pattern: "POST /sign-in", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: p.posted(p.signIn)},
+		{Pattern: "POST /sign-in/continue", Guard: web.SignedIn, Limit: trying, Handle: p.posted(p.continueAs)},
+		{Pattern: "GET /sign-up", Guard: web.Anyone, Limit: reading, Handle: p.asked(p.signUpForm)},
+		{Pattern: "POST /sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: p.posted(p.signUp)},
 		{Pattern: "GET /signed-out", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.signedOut)},
-		{Pattern: "POST /sign-out", Guard: web.Anyone, Limit: trying, Handle: web.Page(p.signOut)},
-		{Pattern: "POST /language", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.chooseLanguage)},
+		{Pattern: "POST /sign-out", Guard: web.Anyone, Limit: trying, Handle: p.posted(p.signOut)},
+		{Pattern: "POST /language", Guard: web.Anyone, Limit: reading, Handle: p.posted(p.chooseLanguage)},
 		{Pattern: "GET /static/{file}", Guard: web.Anyone, Limit: reading, Handle: web.Plain(p.static)},
 		{Pattern: "GET /.well-known/change-password", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.changePasswordURL)},
 	}
+	t = append(t, p.letters()...)
 	t = append(t, p.account()...)
 	if p.Inbox != nil {
 		t = append(t,
@@ -149,6 +147,40 @@ func browser(c *web.Call) (session.Browser, error) {
 	return b, err
 }
 
+// visit is what a handler is told of a call: what was sent, where it shall lead in the end
+// and where it comes from.
+type visit struct {
+	values map[string]string
+	to     destination
+	from   session.Browser
+}
+
+// asked makes a handler of a function that answers an address, posted of one that answers
+// a form.
+func (p *Pages) asked(fn func(*web.Call, visit) error) web.Handler {
+	return p.visited((*web.Call).Query, fn)
+}
+
+func (p *Pages) posted(fn func(*web.Call, visit) error) web.Handler {
+	return p.visited((*web.Call).Form, fn)
+}
+
+func (p *Pages) visited(read func(*web.Call) (map[string]string, error), fn func(*web.Call, visit) error) web.Handler {
+	return web.Page(func(c *web.Call) (err error) {
+		var v visit
+		if v.values, err = read(c); err != nil {
+			return err
+		}
+		if v.to, err = p.destinationOf(v.values); err != nil {
+			return err
+		}
+		if v.from, err = browser(c); err != nil {
+			return err
+		}
+		return fn(c, v)
+	})
+}
+
 func actor(c *web.Call) auth.Actor { return auth.Actor(*c.Actor) }
 
 // enter keeps a grant in cookies and leads the person on. A session that this browser
@@ -215,15 +247,11 @@ func (p *Pages) changePasswordURL(c *web.Call) error {
 	return nil
 }
 
-func (p *Pages) chooseLanguage(c *web.Call) error {
-	form, err := c.Form()
-	if err != nil {
-		return err
+func (p *Pages) chooseLanguage(c *web.Call, v visit) error {
+	if p.Catalogue.Speaks(v.values["lang"]) {
+		c.SetLocaleCookie(languageCookie, v.values["lang"])
 	}
-	if p.Catalogue.Speaks(form["lang"]) {
-		c.SetLocaleCookie(languageCookie, form["lang"])
-	}
-	c.Redirect(ownPath(form["return_to"]))
+	c.Redirect(ownPath(v.values["return_to"]))
 	return nil
 }
 

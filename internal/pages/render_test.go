@@ -123,6 +123,10 @@ func TestFormMarkup(t *testing.T) {
 		"sign-up":         {`autocomplete="new-password" minlength="8" passwordrules="minlength: 8;"`, `aria-describedby="password-hint"`, `type="email" dir="ltr"`},
 		"sign-up-refused": {`aria-describedby="password-error password-hint"`, `href="#username"`, `<ul><li><a href="#email">`},
 		"code":            {`inputmode="numeric"`, `autocomplete="one-time-code"`, `enterkeyhint="go"`, `action="/sign-in/code/resend"`, `dir="ltr"`, `name="attempt"`},
+		"code-anywhere":   {`href="https://mail.google.com/mail/" target="_blank" rel="noreferrer"`, `data-await="/v1/sign-in/attempts/att_`, `action="/sign-in/complete"`},
+		"link":            {`action="/sign-in/link" data-go`, `name="token"`},
+		"approval":        {`inputmode="numeric" autocomplete="off"`, `name="decision" value="approve"`, `name="decision" value="deny"`},
+		"approval-empty":  {`role="alert"`, `aria-describedby="match-error match-hint"`},
 		"code-refused":    {`data-bad`, `aria-describedby="code-error code-hint"`},
 		"account":         {`autocomplete="current-password"`, `action="/account/sessions/end"`, `value="ses_2"`, `aria-describedby="new_password-hint"`},
 		"confirm":         {`<input class="gone" type="text" name="username" autocomplete="username"`, `name="send" value="code"`},
@@ -137,6 +141,9 @@ func TestFormMarkup(t *testing.T) {
 	if strings.Contains(byName["code"], "maxlength") || strings.Contains(byName["sign-up"], "maxlength") {
 		t.Error("maxlength cuts what is pasted")
 	}
+	if strings.Contains(byName["link-elsewhere"], "data-go") {
+		t.Error("a browser that asked for nothing goes on by itself")
+	}
 	if strings.Contains(byName["inbox"], "<script>alert") || strings.Contains(byName["inbox"], `href="javascript`) {
 		t.Error("a letter's text became markup")
 	}
@@ -147,10 +154,10 @@ func TestFormMarkup(t *testing.T) {
 
 // What HTML and CSS of one page may weigh together in gzip, the only coding that the
 // standard library writes. A screen of one decision stays under 8 KB; the account page,
-// which is many forms, stays under 9, which is less than 8 in Brotli (measured: 7.3).
+// which is many forms, stays under 9.5, which is less than 8 in Brotli (7.3 for 9.0).
 const (
 	budget        = 8 << 10
-	accountBudget = 9 << 10
+	accountBudget = 9<<10 + 512
 )
 
 func TestBudget(t *testing.T) {
@@ -161,7 +168,7 @@ func TestBudget(t *testing.T) {
 		if strings.HasSuffix(path, ".css") {
 			css = len(a.Gzip)
 		}
-		if strings.HasSuffix(path, ".js") && len(a.Body) > 2<<10 {
+		if strings.HasSuffix(path, ".js") && len(a.Body) > 4<<10 {
 			t.Errorf("the script has %d bytes", len(a.Body))
 		}
 	}

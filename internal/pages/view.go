@@ -72,7 +72,7 @@ func (p Page) Problem(f *fault.Fault, minLength int) *Problem {
 }
 
 // fieldOrder is the order in which fields stand on the screens.
-var fieldOrder = []string{"identifier", "email", "first_name", "last_name", "username", "locale", "current_password", "password", "new_password", "code", "confirm"}
+var fieldOrder = []string{"identifier", "email", "first_name", "last_name", "username", "locale", "current_password", "password", "new_password", "code", "match", "confirm"}
 
 // Names returns the fields whose problem the summary does not tell, as they are read.
 func (p *Problem) Names() []string {
@@ -114,20 +114,6 @@ type SignUp struct {
 
 // Screen names the template.
 func (SignUp) Screen() string { return "sign-up" }
-
-// Code asks for the code that a letter carries.
-type Code struct {
-	Page
-	Problem   *Problem
-	SentTo    string // masked
-	ExpiresIn time.Duration
-	ResendIn  time.Duration // how long a new code must wait
-	Resent    bool          // says that a new code is on its way
-	ChangeURL string        // where another address can be given
-}
-
-// Screen names the template.
-func (Code) Screen() string { return "code" }
 
 // Farewell is what a SignedOut page says goodbye after.
 type Farewell int

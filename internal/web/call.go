@@ -52,6 +52,8 @@ type Call struct {
 	Actor *Actor
 	// Key names the server key, set by the guard ServerKey.
 	Key string
+	// Unreferred keeps the address of a page from everybody: a secret stands in it.
+	Unreferred bool
 
 	hall      *Hallway
 	row       *Row

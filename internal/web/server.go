@@ -64,7 +64,9 @@ func (c *Call) HTML(status int, policy string, body []byte) error {
 	}
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Referrer-Policy", "same-origin") // see sameOrigin for why not no-referrer
+	if !c.Unreferred {
+		h.Set("Referrer-Policy", "same-origin") // see sameOrigin for why not no-referrer
+	}
 	h.Set("X-Frame-Options", "DENY")
 	return c.Write(status, "text/html; charset=utf-8", body)
 }

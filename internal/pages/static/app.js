@@ -72,4 +72,44 @@ all('[data-left]', t => {
   }
   tick()
 })
+
+// The waiting screen: told by a stream, or by asking where that fails, only while somebody
+// looks. Whoever sends a form waits for that instead.
+all('[data-await]', f => {
+  const note = f.querySelector('[role=status]'), b = f.querySelector('button')
+  let stream, timer, pause = 2e3, over
+  const stop = () => { stream && stream.close(); clearTimeout(timer) }
+  const told = s => {
+    if (over || s == 'pending') return
+    over = 1
+    stop()
+    if (s == 'approved') return f.requestSubmit()
+    // What was completed beside this page sets its cookies first.
+    timer = setTimeout(() => location.replace(f.dataset.next), s == 'complete' ? 1500 : 0)
+  }
+  const ask = () => {
+    timer = setTimeout(async () => {
+      const r = await fetch(f.dataset.await).catch(() => 0)
+      if (r.ok) told((await r.json()).status)
+      else if (r.status == 401) told('expired')
+      if (!over && !document.hidden) ask()
+    }, pause)
+    pause = Math.min(pause + 1e3, 5e3)
+  }
+  const start = () => {
+    stop()
+    if (over || document.hidden) return
+    stream = new EventSource(f.dataset.await)
+    stream.addEventListener('status', e => told(JSON.parse(e.data).status))
+    stream.onerror = () => stream.readyState == 2 && ask()
+  }
+  document.addEventListener('submit', () => { over = 1; stop() })
+  document.addEventListener('visibilitychange', start)
+  note.hidden = false
+  b.hidden = true
+  start()
+})
+
+// A link that this very browser asked for needs no click.
+all('[data-go]', f => f.requestSubmit())
 })()
