@@ -46,7 +46,11 @@ func gallery(t *testing.T) string {
 				http.Error(w, "no streams here", http.StatusServiceUnavailable)
 				return
 			}
-			fmt.Fprint(w, `{"status":"pending"}`)
+			status := "pending"
+			if told, err := q.Cookie("status"); err == nil { // what a test makes of it
+				status = told.Value
+			}
+			fmt.Fprintf(w, `{"status":%q}`, status)
 			return
 		}
 		view, ok := find(fixtures(c, q.URL.Query().Get("lang")), strings.TrimPrefix(q.URL.Path, "/"))

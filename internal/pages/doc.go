@@ -15,6 +15,11 @@
 // by html/template and isolated with <bdi>, so it can neither run nor reverse the line
 // it stands in. A password is never put back into a form.
 //
+// A link from a letter is opened by scanners before its reader comes, so its page changes
+// nothing until a form is posted. The script posts it unasked only where the browser holds
+// the cookie of the attempt, which no letter carries; every other browser is asked, and
+// lets nobody in but the screen whose number it is told.
+//
 // Static files carry the hash of their content in their name, so they may be cached for
 // ever; the style sheet's tokens are its first block and the plain colours for older
 // browsers are derived from them when the program starts.

@@ -184,3 +184,54 @@ func TestFocusAfterRefusal(t *testing.T) {
 		tab.Until(`(document.activeElement.id || document.activeElement.getAttribute("role")) == "` + want + `"`)
 	}
 }
+
+// The waiting screen asks where no stream comes, and goes where the answer leads.
+func TestWaitingAsks(t *testing.T) {
+	url := gallery(t)
+	b := browser.New(t)
+	for status, want := range map[string]string{"approved": "#posted", "denied": "pre", "expired": "pre", "complete": "pre"} {
+		t.Run(status, func(t *testing.T) {
+			tab := b.Tab(t)
+			tab.Open(url + "/code-anywhere?lang=en")
+			if tab.Count("[data-await] [role=status]:not([hidden])") != 1 || tab.Count("[data-await] button:not([hidden])") != 0 {
+				t.Error("the screen does not say that it waits")
+			}
+			browser.Eval[any](tab, `document.cookie = "status=`+status+`", null`)
+			tab.Wait(want)
+			if want == "#posted" {
+				if got := tab.Text(want); got != "/sign-in/complete attempt=att_06bq3k4v9x8dtmz2w1_secret" {
+					t.Error(got)
+				}
+			} else if !strings.HasSuffix(tab.URL(), "/sign-in/code") {
+				t.Error(tab.URL())
+			}
+		})
+	}
+}
+
+// A tab that nobody sees holds no stream; who sends the code waits for that alone.
+func TestWaitingRests(t *testing.T) {
+	url := gallery(t)
+	b := browser.New(t)
+	const stub = `window.log = [], window.EventSource = class {
+		constructor() { log.push("open"); window.stream = this }
+		addEventListener(name, f) { this.tell = status => f({data: JSON.stringify({status})}) }
+		close() { log.push("close") }
+	}, window.hide = on => { Object.defineProperty(document, "hidden", {value: on, configurable: true}); document.dispatchEvent(new Event("visibilitychange")) }, null`
+	tab := b.Tab(t)
+	tab.Open(url + "/code-anywhere?lang=en")
+	browser.Eval[any](tab, stub)
+	browser.Eval[any](tab, `hide(true), hide(false), hide(true), hide(true), hide(false), stream.tell("pending"), null`)
+	if got := browser.Eval[string](tab, `log.join(" ")`); got != "open close close close open" {
+		t.Error(got)
+	}
+	browser.Eval[any](tab, `addEventListener("submit", e => e.preventDefault()), document.querySelector("#code").form.requestSubmit(), stream.tell("complete"), hide(true), hide(false), null`)
+	if got := browser.Eval[string](tab, `log.join(" ")`); got != "open close close close open close close close" {
+		t.Error(got)
+	}
+	tab = b.Tab(t)
+	tab.Open(url + "/code-anywhere?lang=en")
+	browser.Eval[any](tab, stub)
+	browser.Eval[any](tab, `hide(false), stream.tell("approved"), null`)
+	tab.Wait("#posted")
+}
