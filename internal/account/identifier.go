@@ -10,6 +10,7 @@ const (
 	KindNone IdentifierKind = iota
 	KindEmail
 	KindUsername
+	KindPhone
 )
 
 // Identifier is what somebody typed to say who they are. Key is what is looked up and
@@ -20,9 +21,9 @@ type Identifier struct {
 	Key, Text string
 }
 
-// ParseIdentifier never fails: what is neither an address nor a username is KindNone
-// with an empty Key, looks up nothing and costs the caller the same. An @ decides, since
-// no username has one. Reserved usernames are looked up like others: an operator may
+// ParseIdentifier never fails: what is neither an address, a number nor a username is
+// KindNone with an empty Key, looks up nothing and costs the caller the same. An @ decides,
+// since no username has one, and so does the plus of a number in international form. Reserved usernames are looked up like others: an operator may
 // have created one.
 func ParseIdentifier(s string) Identifier {
 	if strings.Contains(s, "@") {
@@ -30,6 +31,9 @@ func ParseIdentifier(s string) Identifier {
 			return Identifier{Kind: KindEmail, Key: a.Key, Text: a.Text}
 		}
 		return Identifier{}
+	}
+	if p, code := parsePhone(s, ""); code == "" {
+		return Identifier{Kind: KindPhone, Key: p.Key, Text: p.Text}
 	}
 	if u, code := parseUsername(s); code == "" {
 		return Identifier{Kind: KindUsername, Key: u.Key, Text: u.Text}

@@ -37,7 +37,7 @@ type API struct {
 // Table lists what the door exposes.
 func (a *API) Table() web.Table {
 	var t web.Table
-	for _, part := range []web.Table{a.signing(), a.letters(), a.tokens(), a.sessions(), a.me(), a.emails(), a.documents()} {
+	for _, part := range []web.Table{a.signing(), a.letters(), a.tokens(), a.sessions(), a.me(), a.emails(), a.phones(), a.documents()} {
 		t = append(t, part...)
 	}
 	return t

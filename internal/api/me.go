@@ -80,7 +80,7 @@ func (a *API) changePassword(c *web.Call, b session.Browser, in changePassword) 
 }
 
 type beginReauthentication struct {
-	Type string `json:"type,omitempty" enum:"password,email_code" doc:"email_code sends a code at once."`
+	Type string `json:"type,omitempty" enum:"password,email_code,phone_code" doc:"email_code and phone_code send a code at once."`
 }
 
 type reauthentication struct {
@@ -114,7 +114,7 @@ func (a *API) beginReauthentication(c *web.Call, b session.Browser, in beginReau
 
 type reauthenticate struct {
 	Attempt  string `json:"attempt"`
-	Type     string `json:"type" enum:"password,email_code"`
+	Type     string `json:"type" enum:"password,email_code,phone_code"`
 	Code     string `json:"code,omitempty"`
 	Password string `json:"password,omitempty"`
 }

@@ -14,7 +14,7 @@ func (a *API) signing() web.Table {
 		{Pattern: "POST /v1/sign-up", Guard: web.Anyone, Limit: asking, Hashes: true, Handle: from(a.signUp), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Begin an account",
 			Detail: "With an e-mail address the answer is needs_verification, for a free and for a taken address alike (enumeration mode strict).",
-			Faults: []*fault.Fault{signin.ErrSignUpClosed, auth.ErrUsernameTaken, auth.ErrEmailTaken, fault.ErrUnavailable},
+			Faults: []*fault.Fault{signin.ErrSignUpClosed, auth.ErrUsernameTaken, auth.ErrEmailTaken, auth.ErrCountry, auth.ErrTextsPaused, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/sign-in/password", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: from(a.signInPassword), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Sign in with a password",
@@ -36,6 +36,7 @@ func (a *API) signing() web.Table {
 
 type signUp struct {
 	Email    string `json:"email,omitempty"`
+	Phone    string `json:"phone,omitempty" doc:"E.164; proven instead of an address where there is none."`
 	Username string `json:"username,omitempty" doc:"3 to 32 letters, digits, dots, dashes or underscores."`
 	Password string `json:"password,omitempty" doc:"8 to 256 characters of any kind."`
 	profile
@@ -43,7 +44,7 @@ type signUp struct {
 
 func (a *API) signUp(c *web.Call, b session.Browser, in signUp) (web.Step, error) {
 	out, err := a.Auth.SignUp(c.R.Context(), auth.SignUp{
-		Email: in.Email, Username: in.Username, Password: in.Password, Profile: in.account(),
+		Email: in.Email, Phone: in.Phone, Username: in.Username, Password: in.Password, Profile: in.account(),
 	}, b)
 	if err != nil {
 		return web.Step{}, err
@@ -52,7 +53,7 @@ func (a *API) signUp(c *web.Call, b session.Browser, in signUp) (web.Step, error
 }
 
 type signInPassword struct {
-	Identifier string `json:"identifier" doc:"An e-mail address or a username."`
+	Identifier string `json:"identifier" doc:"An e-mail address, a phone number in international form or a username."`
 	Password   string `json:"password"`
 }
 

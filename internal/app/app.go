@@ -215,13 +215,19 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	if a.Post.Sender, err = a.mailer(); err != nil {
 		return err
 	}
+	keys := auth.NewKeys(ring)
+	phones, guard, err := a.texts(keys)
+	if err != nil {
+		return err
+	}
+	a.Post.Phones, a.Post.Voice = phones, cfg.SMSVoice == "on"
 	a.Metrics.WatchOutbox(a.backlogs)
 	redirects, err := oauth.ParseAllowList(a.redirects())
 	if err != nil {
 		return fmt.Errorf("redirect-allow: %w", err)
 	}
 	a.Auth = &auth.Auth{
-		Store: a.Store, Limits: a.Limits, Queue: a.Queue, Hashing: cfg.hashing(), Post: a.Post, Keys: auth.NewKeys(ring),
+		Store: a.Store, Limits: a.Limits, Queue: a.Queue, Hashing: cfg.hashing(), Post: a.Post, Texts: guard, Keys: keys,
 		Now: a.Clock.Now, Log: a.Log,
 		Rules: auth.Rules{
 			Strict: cfg.Enumeration != "off", Closed: cfg.SignUp == "closed",
@@ -230,8 +236,7 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 			},
 			Lifetimes: cfg.lifetimes(), SessionCap: cfg.SessionCap, CodeLife: cfg.CodeLife, ResendAfter: cfg.ResendAfter,
 			FreshFor: cfg.FreshLife, HandoverLife: cfg.HandoverLife, Redirects: redirects, PublicURL: a.URL, DeletionGrace: cfg.DeletionGrace,
-			DefaultLocale: "en",
-			TestCodes: a.Mode == Development,
+			DefaultLocale: "en", TestCodes: a.Mode == Development,
 		},
 	}
 	audience := cfg.Audience

@@ -7,6 +7,7 @@ import (
 
 	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/sms"
 	"github.com/limenauth/limen/internal/store"
 )
 
@@ -83,6 +84,7 @@ func (a *App) Sweep(ctx context.Context) error {
 		{now.Add(-keepEnded), (*store.Tx).PruneSessions},
 		{now.Add(-keepAttempt), (*store.Tx).PruneAttempts},
 		{now.Add(-keepEnded), (*store.Tx).PruneBudgets},
+		{now.Add(-2 * sms.Window), (*store.Tx).PruneSMSCounts},
 		{now.Add(-keepAttempt), (*store.Tx).PruneHandovers},
 		{now.Add(-keepAttempt), (*store.Tx).PruneLinks},
 		{now.Add(-session.VerifierLeeway), (*store.Tx).PruneRevocations},

@@ -42,6 +42,11 @@ const (
 	EmailRemoved      Type = "email.removed"
 	EmailRestored     Type = "email.restored"
 
+	PhoneAdded    Type = "phone.added"
+	PhoneVerified Type = "phone.verified"
+	PhonePrimary  Type = "phone.primary"
+	PhoneRemoved  Type = "phone.removed"
+
 	ProfileChanged  Type = "profile.changed"
 	UsernameChanged Type = "username.changed"
 
@@ -195,6 +200,22 @@ var Types = map[Type]Spec{
 	EmailRestored: {
 		Meaning: "A change of address was taken back with the link of its letter; every session ended.",
 		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
+	},
+	PhoneAdded: {
+		Meaning: "The person named a phone number; it claims nothing until it is proven.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	PhoneVerified: {
+		Meaning: "The person proved a phone number of theirs.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	PhonePrimary: {
+		Meaning: "The person chose another primary phone number.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
+	},
+	PhoneRemoved: {
+		Meaning: "The person removed a phone number.",
+		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
 	},
 	ProfileChanged: {
 		Meaning: "The profile was changed.",

@@ -8,6 +8,7 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/factor"
+	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -179,9 +180,6 @@ func (a *Auth) AttemptOwed(ctx context.Context, value secret.Text, b session.Bro
 // refuses with attempt_expired, rate_limited before the pause is over, and
 // too_many_attempts when the attempt has sent its share.
 func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Browser) (Verification, error) {
-	if !a.Post.Ready() {
-		return Verification{}, errNoRelay
-	}
 	held, err := a.held(ctx, value, b)
 	if err != nil {
 		return Verification{}, err
@@ -189,7 +187,15 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 	if err := a.mayResend(held, a.Now()); err != nil {
 		return Verification{}, err
 	}
-	cost, err := a.letterOf(ctx, held, b)
+	var cost *ratelimit.Taken
+	switch {
+	case held.Channel == account.ByPhone:
+		err = a.textAgain(ctx, held, b)
+	case !a.Post.Ready():
+		err = errNoRelay
+	default:
+		cost, err = a.letterOf(ctx, held, b)
+	}
 	if err != nil {
 		return Verification{}, err
 	}
@@ -206,10 +212,13 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 		if refusal = a.mayResend(try.Attempt, tx.Now); refusal != nil {
 			return nil
 		}
+		if err := a.countAgain(ctx, tx, try.Attempt); err != nil {
+			return err
+		}
 		owed, err = a.sendAgain(ctx, tx, try, value, b)
 		return err
 	})
-	if err = orRefusal(err, refusal); err != nil {
+	if err = orRefusal(err, refusal); err != nil && cost != nil {
 		cost.GiveBack(ctx, a.Now()) // no letter has left
 	}
 	return owed, err
@@ -265,6 +274,9 @@ func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try opened, code str
 	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits(code)), []byte(try.ID), []byte(try.Purpose))
 	verdict := try.Challenge().Judge(fits, tx.Now)
 	if verdict.OK {
+		if err := a.countVerified(ctx, tx, try.Attempt); err != nil {
+			return nil, err
+		}
 		return nil, tx.SetBudget(ctx, hash, try.budget.Right())
 	}
 	if err := tx.CountTry(ctx, try.ID, verdict.Next.Tries); err != nil {
@@ -292,5 +304,8 @@ func digits(code string) string {
 	}, code)
 }
 
-// underTest reports whether an address can belong to nobody (RFC 6761 section 6.2).
-func underTest(addressKey string) bool { return strings.HasSuffix(addressKey, ".test") }
+// underTest reports whether an address or number can belong to nobody (RFC 6761 section
+// 6.2, and the numbers that North America keeps for fiction).
+func underTest(addressKey string) bool {
+	return strings.HasSuffix(addressKey, ".test") || account.FictionalPhone(account.Phone{Key: addressKey})
+}

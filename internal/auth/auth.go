@@ -35,6 +35,7 @@ import (
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/slots"
+	"github.com/limenauth/limen/internal/sms"
 	"github.com/limenauth/limen/internal/store"
 )
 
@@ -63,17 +64,19 @@ type Rules struct {
 	TestCodes bool
 }
 
-// Auth is the room of deeds. Every field but Watching is required.
+// Auth is the room of deeds. Every field but Texts and Watching is required.
 type Auth struct {
 	Store   *store.Store
 	Limits  *ratelimit.Limiter
 	Queue   *slots.Queue
 	Hashing factor.Hashing
 	Post    *letters.Post
-	Rules   Rules
-	Keys    Keys
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Texts guards messages to phones; nil where they go to the development inbox only.
+	Texts *sms.Guard
+	Rules Rules
+	Keys  Keys
+	Now   func() time.Time
+	Log   *slog.Logger
 
 	Watching Watching
 }

@@ -21,9 +21,9 @@ var ErrLinkElsewhere = fault.New(fault.Conflict, "link_elsewhere", "This sign-up
 var ErrNotApproved = fault.New(fault.Conflict, "not_approved", "This sign-in hasn't been approved yet. Use the link in the letter.")
 
 // newLink makes the link of an attempt's newest letter; the older ones are dead from then
-// on. An attempt by telephone and a step-up have none.
+// on. A message to a phone has one only where it was asked for, and a step-up has none.
 func (a *Auth) newLink(tx *store.Tx, try signin.Attempt) (secret.Text, error) {
-	if paths[try.Purpose] == "" {
+	if paths[try.Purpose] == "" || try.Channel == account.ByPhone && try.Match == "" {
 		return "", nil
 	}
 	id, token := signin.NewLinkToken(tx.Now)
@@ -142,7 +142,13 @@ func (a *Auth) overtaken(ctx context.Context, tx *store.Tx, try opened) (refusal
 	if try.Purpose == signin.SignUp || try.Purpose == signin.VerifyEmail {
 		return nil, nil
 	}
-	owner, _, found, err := tx.EmailOwner(ctx, try.Address.Key)
+	var owner account.ID
+	var found bool
+	if try.Channel == account.ByPhone {
+		owner, found, err = tx.PhoneOwner(ctx, try.Address.Key)
+	} else {
+		owner, _, found, err = tx.EmailOwner(ctx, try.Address.Key)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +176,18 @@ func (a *Auth) spendLink(ctx context.Context, tx *store.Tx, link signin.Link, tr
 	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
 		return granted, nil, err
 	}
-	return a.complete(ctx, tx, try, signin.EmailLink, b, signUp)
+	if err := a.countVerified(ctx, tx, try.Attempt); err != nil {
+		return granted, nil, err
+	}
+	return a.complete(ctx, tx, try, byLink(try.Channel), b, signUp)
+}
+
+// byLink is the proof that the link of an attempt gives.
+func byLink(c account.Channel) signin.Method {
+	if c == account.ByPhone {
+		return signin.PhoneLink
+	}
+	return signin.EmailLink
 }
 
 // complete ends a proven attempt with its grant, or with the refusal that only its proof
@@ -285,7 +302,7 @@ func (a *Auth) CompleteAttempt(ctx context.Context, value secret.Text, b session
 		if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
 			return err
 		}
-		granted, refusal, err = a.complete(ctx, tx, try, signin.EmailLink, b, nil)
+		granted, refusal, err = a.complete(ctx, tx, try, byLink(try.Channel), b, nil)
 		return err
 	})
 	return Outcome{Granted: granted}, orRefusal(err, refusal)
@@ -322,7 +339,7 @@ func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Bro
 	case !found || !try.Live(a.Now()):
 		return Subject{}, signin.ErrLinkExpired
 	}
-	s.Address, s.Here, s.Onward = account.Mask(try.Address.Text), a.holdsByLink(try, "", b), try.Onward
+	s.Address, s.Here, s.Onward = masked(try), a.holdsByLink(try, "", b), try.Onward
 	return s, nil
 }
 

@@ -112,7 +112,7 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 	if err := a.Rules.Passwords.Judge("new_password", in.New, who.Email, who.Username, who.FirstName, who.LastName); err != nil {
 		return err
 	}
-	if who.PasswordHash != "" && actor.Session.AuthenticatedBy != string(signin.EmailCode) {
+	if who.PasswordHash != "" && !provenByMessage(actor.Session) {
 		if err := a.proveCurrent(ctx, actor, in.Current, b); err != nil {
 			return err
 		}
@@ -148,6 +148,13 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 		return a.endOthers(ctx, tx, actor, session.EndedByPassword, b)
 	})
 	return orRefusal(err, refusal)
+}
+
+// provenByMessage reports whether the last proof of a session was a code or link that was
+// sent to the person: it stands for the old password of whoever has forgotten it.
+func provenByMessage(s session.Session) bool {
+	by := []signin.Method{signin.EmailCode, signin.EmailLink, signin.PhoneCode, signin.PhoneLink}
+	return slices.Contains(by, signin.Method(s.AuthenticatedBy))
 }
 
 // stale is the refusal of a deed whose ground has moved while it was judged.

@@ -28,8 +28,12 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 	if method != "" && !offersOnly(actor.Account, method) {
 		return Challenge{}, fault.Invalidate("type", "not_offered")
 	}
-	byCode := method == signin.EmailCode || !offersOnly(actor.Account, signin.Password)
-	address, err := a.ownAddress(ctx, actor, byCode)
+	byCode := method == signin.EmailCode || method == signin.PhoneCode || !offersOnly(actor.Account, signin.Password)
+	channel := account.ByEmail
+	if method == signin.PhoneCode || method == "" && !offersOnly(actor.Account, signin.EmailCode) && actor.Account.Phone != "" {
+		channel = account.ByPhone
+	}
+	address, err := a.ownAddress(ctx, actor, channel, byCode, b)
 	if err != nil {
 		return Challenge{}, err
 	}
@@ -44,13 +48,18 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 			return nil
 		}
 		try, value, cookie := a.newAttempt(tx.Now, signin.Reauthenticate, b.As(carrier(actor.Session.Delivery)))
-		try.Account, try.Session, try.Address = who.ID, actor.Session.ID, address
+		try.Account, try.Session, try.Channel, try.Address = who.ID, actor.Session.ID, channel, address
 		if who.Locale != "" {
 			try.Locale = who.Locale
 		}
 		var code secret.Text
 		if byCode {
 			code = a.newCode(&try, tx.Now)
+		}
+		if byCode {
+			if err := a.countAgain(ctx, tx, try); err != nil {
+				return err
+			}
 		}
 		if err := tx.InsertAttempt(ctx, try); err != nil {
 			return err
@@ -80,8 +89,16 @@ func carrier(d session.Delivery) session.Delivery {
 }
 
 // ownAddress is where the actor's codes go; none if the account has no proven address.
-// Sending takes the cost of a letter.
-func (a *Auth) ownAddress(ctx context.Context, actor Actor, sending bool) (account.Address, error) {
+// Sending takes the cost of a letter or message.
+func (a *Auth) ownAddress(ctx context.Context, actor Actor, channel account.Channel, sending bool, b session.Browser) (account.Address, error) {
+	if channel == account.ByPhone {
+		address := account.Address{Text: actor.Account.Phone, Key: actor.Account.Phone}
+		phone, err := account.ParsePhone(address.Key, "")
+		if err != nil || !sending {
+			return address, err
+		}
+		return address, a.mayText(ctx, phone, b)
+	}
 	if !offersOnly(actor.Account, signin.EmailCode) {
 		return account.Address{}, nil
 	}
@@ -119,7 +136,7 @@ func (a *Auth) Reauthenticate(ctx context.Context, actor Actor, p Proof, b sessi
 			cost.GiveBack(ctx, a.Now())
 			return session.Granted{}, err
 		}
-	case signin.EmailCode:
+	case signin.EmailCode, signin.PhoneCode:
 	default:
 		return session.Granted{}, fault.Invalidate("type", "not_offered")
 	}
@@ -164,7 +181,10 @@ func belongs(try signin.Attempt, actor Actor) bool {
 // judgeProof judges the proof inside the transaction: a password against the version it
 // was judged with, a code against the attempt.
 func (a *Auth) judgeProof(ctx context.Context, tx *store.Tx, try opened, actor Actor, p Proof, judged bool, b session.Browser) (refusal, err error) {
-	if p.Type == signin.EmailCode {
+	if p.Type == signin.EmailCode || p.Type == signin.PhoneCode {
+		if p.Type != by(try.Channel) {
+			return fault.Invalidate("type", "not_offered"), nil
+		}
 		return a.judgeCode(ctx, tx, try, p.Code, b)
 	}
 	if try.Tries >= factor.CodeTries {

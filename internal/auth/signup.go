@@ -27,6 +27,7 @@ var ErrUsernameTaken = store.ErrUsernameTaken
 // theirs to choose.
 type SignUp struct {
 	Email    string
+	Phone    string // proven instead of an address where there is none
 	Username string
 	Password string
 	Profile  account.Profile
@@ -56,13 +57,17 @@ func (a *Auth) SignUp(ctx context.Context, in SignUp, b session.Browser) (Outcom
 			return Outcome{}, store.ErrUsernameTaken
 		}
 	}
-	if wish.address.Key == "" {
+	switch {
+	case wish.channel == account.ByPhone:
+		err = a.mayText(ctx, wish.phone, b)
+	case wish.address.Key == "":
 		return a.signUpByUsername(ctx, in.Password, wish, b)
+	case !a.Post.Ready():
+		err = errNoRelay
+	default:
+		_, err = a.letter(ctx, wish.address.Key, b) // never given back
 	}
-	if !a.Post.Ready() {
-		return Outcome{}, errNoRelay
-	}
-	if _, err := a.letter(ctx, wish.address.Key, b); err != nil { // never given back
+	if err != nil {
 		return Outcome{}, err
 	}
 	if in.Password != "" {
@@ -70,12 +75,14 @@ func (a *Auth) SignUp(ctx context.Context, in SignUp, b session.Browser) (Outcom
 			return Outcome{}, err
 		}
 	}
-	return a.signUpByEmail(ctx, wish, b)
+	return a.signUpByProof(ctx, wish, b)
 }
 
 // wish is a sign-up that passed its checks.
 type wish struct {
-	address   account.Address
+	channel   account.Channel
+	address   account.Address // or the number, where that is proven
+	phone     account.Phone
 	username  account.Username
 	candidate signin.Candidate
 }
@@ -95,16 +102,23 @@ func (a *Auth) checkSignUp(in SignUp, wayIn bool) (w wish, err error) {
 		w.address, err = account.ParseAddress(in.Email)
 		note(err)
 	}
+	if in.Phone != "" {
+		w.phone, err = account.ParsePhone(in.Phone, "")
+		note(err)
+		if in.Email == "" {
+			w.channel, w.address = account.ByPhone, account.Address{Text: w.phone.Text, Key: w.phone.Key}
+		}
+	}
 	if in.Username != "" {
 		w.username, err = account.ParseUsername(in.Username)
 		note(err)
 	}
-	if in.Email == "" && in.Username == "" {
+	if in.Email == "" && in.Phone == "" && in.Username == "" {
 		bad = bad.Field("email", "required")
 	}
 	profile, err := in.Profile.Check()
 	note(err)
-	if wayIn && in.Email == "" && in.Password == "" {
+	if wayIn && in.Email == "" && in.Phone == "" && in.Password == "" {
 		bad = bad.Field("password", "required")
 	}
 	if in.Password != "" {
@@ -117,6 +131,9 @@ func (a *Auth) checkSignUp(in SignUp, wayIn bool) (w wish, err error) {
 		Username: w.username.Text, FirstName: value(profile.FirstName), LastName: value(profile.LastName),
 		Locale: value(profile.Locale), UnsafeMetadata: profile.UnsafeMetadata,
 	}
+	if in.Email != "" {
+		w.candidate.Phone = w.phone.Key
+	}
 	return w, nil
 }
 
@@ -127,8 +144,17 @@ func value(s *string) string {
 	return *s
 }
 
-// signUpByEmail writes the attempt, real or decoy, with the same statements.
-func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Outcome, error) {
+// claimant finds who owns what a sign-up wants to prove, and how they wrote it.
+func (a *Auth) claimant(ctx context.Context, tx *store.Tx, w wish) (owner account.ID, stored string, taken bool, err error) {
+	if w.channel == account.ByPhone {
+		owner, taken, err = tx.PhoneOwner(ctx, w.address.Key)
+		return owner, "", taken, err
+	}
+	return tx.EmailOwner(ctx, w.address.Key)
+}
+
+// signUpByProof writes the attempt, real or decoy, with the same statements.
+func (a *Auth) signUpByProof(ctx context.Context, w wish, b session.Browser) (Outcome, error) {
 	sealed, err := json.Marshal(w.candidate)
 	if err != nil {
 		return Outcome{}, err
@@ -139,16 +165,24 @@ func (a *Auth) signUpByEmail(ctx context.Context, w wish, b session.Browser) (Ou
 		if _, err := tx.LockBudget(ctx, a.addressHash(w.address.Key)); err != nil {
 			return err
 		}
-		owner, stored, taken, err := tx.EmailOwner(ctx, w.address.Key)
+		owner, stored, taken, err := a.claimant(ctx, tx, w)
 		if err != nil {
 			return err
 		}
-		if refusal = nil; taken && !a.Rules.Strict {
+		if refusal = nil; taken && !a.Rules.Strict && w.channel != account.ByPhone {
 			refusal = ErrEmailTaken
 			return nil
 		}
+		if w.channel == account.ByPhone {
+			if err := a.countText(ctx, tx, w.phone, !taken); err != nil {
+				return err
+			}
+		}
 		try, value, cookie := a.newAttempt(tx.Now, signin.SignUp, b)
 		try.Address, try.Decoy, try.Locale = w.address, taken, a.locale(w.candidate.Locale)
+		if w.channel != "" {
+			try.Channel = w.channel
+		}
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, owner, b); err != nil {
 			return err
@@ -211,6 +245,9 @@ func letterFor(try signin.Attempt, code, token secret.Text, owner account.ID, st
 		l.Template = letters.Nothing
 	default:
 		l.Code = code
+		if try.Channel == account.ByPhone && try.Purpose == signin.SignIn {
+			l.Fallback = stored // to whom the account belongs; a number itself is proven by itself alone
+		}
 		if path := paths[try.Purpose]; path != "" && token != "" {
 			l.Path, l.Token = path, token
 		}
@@ -295,14 +332,7 @@ func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Atte
 		return session.Granted{}, err
 	}
 	who := newAccount(c, tx.Now)
-	who.Email, who.EmailVerified = try.Address.Text, true
-	if err := a.insertNamed(ctx, tx, &who); err != nil {
-		return session.Granted{}, err
-	}
-	mine, err := tx.InsertEmail(ctx, store.Email{
-		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: try.Address,
-		Primary: true, VerifiedAt: tx.Now, CreatedAt: tx.Now,
-	})
+	mine, err := a.insertProven(ctx, tx, &who, c, try)
 	if err != nil {
 		return session.Granted{}, err
 	}
@@ -310,6 +340,35 @@ func (a *Auth) completeSignUp(ctx context.Context, tx *store.Tx, try signin.Atte
 		return session.Granted{}, errAddressLost
 	}
 	return a.welcome(ctx, tx, who, by, b, try.ID)
+}
+
+// insertProven inserts an account with the address or number that its attempt has proven.
+// It reports false when that has found its owner meanwhile.
+func (a *Auth) insertProven(ctx context.Context, tx *store.Tx, who *account.Account, c signin.Candidate, try signin.Attempt) (bool, error) {
+	if try.Channel == account.ByPhone {
+		who.Phone = try.Address.Key
+		if err := a.insertNamed(ctx, tx, who); err != nil {
+			return false, err
+		}
+		return tx.InsertPhone(ctx, store.Phone{
+			ID: account.PhoneID(secret.ID("phn", tx.Now)), Account: who.ID, Number: try.Address.Key,
+			Primary: true, VerifiedAt: tx.Now, CreatedAt: tx.Now,
+		})
+	}
+	who.Email, who.EmailVerified = try.Address.Text, true
+	if err := a.insertNamed(ctx, tx, who); err != nil {
+		return false, err
+	}
+	if c.Phone != "" { // to be proven later
+		row := store.Phone{ID: account.PhoneID(secret.ID("phn", tx.Now)), Account: who.ID, Number: c.Phone, CreatedAt: tx.Now}
+		if _, err := tx.InsertPhone(ctx, row); err != nil {
+			return false, err
+		}
+	}
+	return tx.InsertEmail(ctx, store.Email{
+		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: try.Address,
+		Primary: true, VerifiedAt: tx.Now, CreatedAt: tx.Now,
+	})
 }
 
 // insertNamed inserts an account. If its username was taken while the person looked for

@@ -83,6 +83,8 @@ type Letter struct {
 	Path  string
 	Token secret.Text
 	Facts Facts
+	// Fallback is the person's address, for a text message that cannot be sent; "" for none.
+	Fallback string
 	// NotAfter is when the letter is worth nothing any more.
 	NotAfter time.Time
 }
@@ -103,6 +105,8 @@ type parts struct {
 	Path  string `json:"path,omitempty"`
 	Token string `json:"token,omitempty"`
 	Facts Facts  `json:"facts,omitzero"`
+
+	Fallback string `json:"fallback,omitempty"`
 }
 
 // link is the address that the letter leads to.
@@ -119,7 +123,9 @@ func (p parts) link(publicURL string) string {
 // Enqueue writes the letter into the deed's transaction and wakes the workers once it
 // has committed.
 func (p *Post) Enqueue(ctx context.Context, tx *store.Tx, l Letter) error {
-	plain, err := json.Marshal(parts{To: l.To, Code: l.Code.Reveal(), Path: l.Path, Token: l.Token.Reveal(), Facts: l.Facts})
+	plain, err := json.Marshal(parts{
+		To: l.To, Code: l.Code.Reveal(), Path: l.Path, Token: l.Token.Reveal(), Facts: l.Facts, Fallback: l.Fallback,
+	})
 	if err != nil {
 		return fmt.Errorf("letter: %w", err)
 	}

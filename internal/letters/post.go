@@ -8,9 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/mail"
 	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/sms"
 	"github.com/limenauth/limen/internal/store"
 )
 
@@ -40,6 +42,10 @@ const (
 type Post struct {
 	Store  *store.Store
 	Sender mail.Sender // nil: there is no relay, and nothing can be sent
+	// Phones carries text messages and calls; nil: there is nobody who does.
+	Phones sms.Sender
+	// Voice has codes read out over a call where they cannot be sent as a text.
+	Voice  bool
 	Sealer *secret.Sealer
 	Render *Renderer
 	From   string
@@ -175,6 +181,9 @@ func (p *Post) send(ctx context.Context, h *held) error {
 	letter.ID, letter.Channel, letter.From, letter.SentAt = h.ID, h.Channel, p.From, now
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if h.Channel == wire[account.ByPhone] {
+		return p.text(ctx, h, letter)
+	}
 	if named, ok := p.Sender.(deliverer); ok {
 		h.provider, _, err = named.Deliver(ctx, letter)
 		return err
@@ -200,7 +209,7 @@ func (p *Post) write(h *held) (mail.Message, error) {
 	if err := json.Unmarshal(plain, &secrets); err != nil {
 		return mail.Message{}, errUnsealed
 	}
-	h.to = secrets.To
+	h.to, h.fallback = secrets.To, secrets.Fallback
 	if Template(h.Template) == Nothing {
 		return mail.Message{}, errNothing
 	}

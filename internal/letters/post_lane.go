@@ -30,6 +30,7 @@ type held struct {
 	notice   *notice      // what its campaign says, nil for no campaign
 	late     *atomic.Bool // set when it must not be begun any more
 	to       string       // where it went, so that its outcome can be told without it
+	fallback string       // where a code goes that cannot be sent as a text
 	provider string       // who took it, "" where the sender does not tell
 	outcome  error
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/mail"
 	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/sms"
 	"github.com/limenauth/limen/internal/store"
 )
 
@@ -43,7 +44,7 @@ type permanent interface {
 // final tells a refusal that stays from a failure that may pass.
 func final(err error) bool {
 	p, ok := errors.AsType[permanent](err)
-	return ok && p.Permanent() || errors.Is(err, mail.ErrRefused)
+	return ok && p.Permanent() || errors.Is(err, mail.ErrRefused) || errors.Is(err, sms.ErrRefused)
 }
 
 const (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/mail"
+	"github.com/limenauth/limen/internal/sms"
 	"github.com/limenauth/limen/internal/text"
 )
 
@@ -179,10 +180,19 @@ func (r *Renderer) short(t Template, locale string, with parts) (mail.Message, e
 		return m, fmt.Errorf("letters: there is no short message %q", t)
 	}
 	if link := with.link(r.publicURL); link != "" {
-		m.Text += " " + link
-		m.Links = []string{link}
+		m.Text, m.Links = say.Text("sms.link", "app", r.app, "link", link, "code", with.Code), []string{link}
+		return m, nil // a link is never cut
+	}
+	if m.Code != "" {
+		m.Text = sms.Body(m.Text, r.host, m.Code)
 	}
 	return m, nil
+}
+
+// spoken is what a voice reads out.
+func (r *Renderer) spoken(locale, code string) string {
+	say := r.catalogue.For(r.catalogue.Match(locale, "", ""))
+	return say.Text("voice.code", "app", r.app, "code", sms.Spoken(code))
 }
 
 // oneLine keeps a text from becoming a header or a second line.

@@ -23,14 +23,16 @@ import (
 
 // Metrics is the set of counters. Make it with New.
 type Metrics struct {
-	registry  *prometheus.Registry
-	requests  *prometheus.CounterVec
-	durations *prometheus.HistogramVec
-	refusals  *prometheus.CounterVec
-	grants    *prometheus.CounterVec
-	refreshes *prometheus.CounterVec
-	fallbacks prometheus.Counter
-	letters   *prometheus.CounterVec
+	registry     *prometheus.Registry
+	requests     *prometheus.CounterVec
+	durations    *prometheus.HistogramVec
+	refusals     *prometheus.CounterVec
+	grants       *prometheus.CounterVec
+	refreshes    *prometheus.CounterVec
+	fallbacks    prometheus.Counter
+	texts        *prometheus.CounterVec
+	textRefusals *prometheus.CounterVec
+	letters      *prometheus.CounterVec
 }
 
 // New makes an empty set, with the numbers of the Go runtime and of the process.
@@ -60,7 +62,13 @@ func New() *Metrics {
 			Name: "limen_letters_total", Help: "Letters of the outbox by lane and by what came of a try: sent, retried or dead.",
 		}, []string{"lane", "outcome"}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks, m.letters,
+	m.texts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "limen_texts_total", Help: "Tries to send a message to a phone, by provider and by what came of it: sent, refused, not_carried or failed.",
+	}, []string{"provider", "outcome"})
+	m.textRefusals = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "limen_text_refusals_total", Help: "Messages to phones that the guard refused, by code.",
+	}, []string{"code"})
+	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks, m.letters, m.texts, m.textRefusals,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -128,6 +136,20 @@ func (m *Metrics) WatchQueue(read func() Queue) {
 func (m *Metrics) Letter(lane, outcome string) {
 	if m != nil {
 		m.letters.WithLabelValues(lane, outcome).Inc()
+	}
+}
+
+// Text counts what came of a try to send a message to a phone.
+func (m *Metrics) Text(provider, outcome string) {
+	if m != nil {
+		m.texts.WithLabelValues(provider, outcome).Inc()
+	}
+}
+
+// TextRefused counts a message to a phone that the guard refused, by the fault's code.
+func (m *Metrics) TextRefused(code string) {
+	if m != nil {
+		m.textRefusals.WithLabelValues(code).Inc()
 	}
 }
 

@@ -93,6 +93,7 @@ type Candidate struct {
 	Username       string `json:"username,omitempty"`
 	FirstName      string `json:"first_name,omitempty"`
 	LastName       string `json:"last_name,omitempty"`
+	Phone          string `json:"phone,omitempty"`
 	Locale         string `json:"locale,omitempty"`
 	UnsafeMetadata []byte `json:"unsafe_metadata,omitempty"`
 }

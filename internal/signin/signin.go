@@ -189,5 +189,8 @@ func Offers(a account.Account) []string {
 	if a.Email != "" && a.EmailVerified {
 		out = append(out, string(EmailCode))
 	}
+	if a.Phone != "" {
+		out = append(out, string(PhoneCode))
+	}
 	return out
 }

@@ -25,6 +25,8 @@ const (
 	sqlAccountLock    = sqlAccountByID + ` FOR UPDATE`
 	sqlAccountByEmail = `SELECT ` + accountColumns + ` FROM account a
 		WHERE a.id = (SELECT v.account_id FROM email v WHERE v.address_key = $1 AND v.verified_at IS NOT NULL)`
+	sqlAccountByPhone = `SELECT ` + accountColumns + ` FROM account a
+		WHERE a.id = (SELECT v.account_id FROM phone v WHERE v.number = $1 AND v.verified_at IS NOT NULL)`
 	sqlAccountByUsername = `SELECT ` + accountColumns + ` FROM account a WHERE a.username_key = $1`
 	sqlAccountsPage      = `SELECT ` + accountColumns + ` FROM account a WHERE a.id > $1 ORDER BY a.id LIMIT $2`
 	sqlAccountsOldest    = `SELECT a.id FROM account a ORDER BY a.id LIMIT 1`
@@ -96,8 +98,11 @@ func (r reader) AccountByUsername(ctx context.Context, key string) (account.Acco
 // AccountByIdentifier finds the person whom a parsed identifier names. An identifier
 // that names nobody by its form still costs one look-up.
 func (r reader) AccountByIdentifier(ctx context.Context, id account.Identifier) (account.Account, bool, error) {
-	if id.Kind == account.KindUsername {
+	switch id.Kind {
+	case account.KindUsername:
 		return r.AccountByUsername(ctx, id.Key)
+	case account.KindPhone:
+		return r.account(ctx, sqlAccountByPhone, id.Key)
 	}
 	return r.AccountByEmail(ctx, id.Key)
 }

@@ -33,7 +33,7 @@ type User struct {
 // UserOf is a on the wire.
 func UserOf(a account.Account) User {
 	u := User{
-		ID: a.ID, Email: known(a.Email), EmailVerified: a.EmailVerified, Username: known(a.Username),
+		ID: a.ID, Email: known(a.Email), EmailVerified: a.EmailVerified, Phone: known(a.Phone), PhoneVerified: a.Phone != "", Username: known(a.Username),
 		FirstName: known(a.FirstName), LastName: known(a.LastName), Picture: known(a.Picture), Locale: known(a.Locale),
 		Roles: a.Roles, PublicMetadata: Object(a.PublicMetadata), UnsafeMetadata: Object(a.UnsafeMetadata),
 		HasPassword: a.PasswordHash != "", CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),

@@ -1,0 +1,168 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/sms"
+	"github.com/limenauth/limen/internal/store"
+)
+
+// The refusals of the guard in front of messages to phones.
+var (
+	ErrCountry     = sms.ErrCountry
+	ErrTextsPaused = sms.ErrPaused
+)
+
+var errNoTexts = fault.ErrUnavailable.Saying("No messages to phones can be sent here. Use another way to sign in.")
+
+// SignInPhone is what a person sends to get a message with a code.
+type SignInPhone struct {
+	Phone   string
+	Country string // of a number in its national form
+	Create  bool
+	Link    bool // the message carries a link as well
+	Locale  string
+	Onward  string
+}
+
+// BeginPhone begins a sign-in by a message to a phone. Whether the number has an account
+// shows in no answer; to an unknown one nothing is sent, because it would cost money. It
+// refuses with invalid_request, country_not_allowed, sms_paused, rate_limited or
+// unavailable.
+func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser) (Verification, error) {
+	phone, err := account.ParsePhone(in.Phone, in.Country)
+	if err != nil {
+		return Verification{}, err
+	}
+	if err := a.mayText(ctx, phone, b); err != nil {
+		return Verification{}, err
+	}
+	sealed, err := json.Marshal(signin.Candidate{Locale: in.Locale})
+	if err != nil {
+		return Verification{}, err
+	}
+	var owed *Verification
+	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who, found, err := a.holderOf(ctx, tx, phone)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.LockBudget(ctx, a.addressHash(phone.Key)); err != nil {
+			return err
+		}
+		purpose := signin.SignIn
+		if !found && in.Create && !a.Rules.Closed {
+			purpose = signin.SignUp
+		}
+		try, value, cookie := a.newAttempt(tx.Now, purpose, b)
+		try.Channel, try.Address = account.ByPhone, account.Address{Text: phone.Text, Key: phone.Key}
+		try.Locale, try.Onward, try.Decoy = a.locale(in.Locale), in.Onward, !found && purpose == signin.SignIn
+		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
+		if found {
+			try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(who.Locale)
+		}
+		if in.Link {
+			a.waiting(&try, b)
+		}
+		if err := a.countText(ctx, tx, phone, !try.Decoy); err != nil {
+			return err
+		}
+		owed, err = a.send(ctx, tx, try, who.Email, value, cookie, b, audit.SignInRequested)
+		return err
+	})
+	if err != nil {
+		return Verification{}, err
+	}
+	return *owed, nil
+}
+
+// holderOf finds who verified a number.
+func (a *Auth) holderOf(ctx context.Context, tx *store.Tx, phone account.Phone) (who account.Account, found bool, err error) {
+	owner, found, err := tx.PhoneOwner(ctx, phone.Key)
+	if err != nil {
+		return who, false, err
+	}
+	who, _, err = tx.AccountByID(ctx, owner) // nobody's costs the same
+	return who, found, err
+}
+
+// mayText judges the country of a number and takes the cost of one message to it. In
+// development, where messages go to the inbox, there is no guard.
+func (a *Auth) mayText(ctx context.Context, phone account.Phone, b session.Browser) error {
+	switch {
+	case !a.Post.CanText():
+		return errNoTexts
+	case account.FictionalPhone(phone) && !a.Rules.TestCodes:
+		return fault.Invalidate("phone", "invalid")
+	}
+	if a.Texts == nil {
+		_, err := a.letter(ctx, phone.Key, b)
+		return err
+	}
+	target := sms.Target{Number: phone.Key, Prefix: phone.Prefix, Country: phone.Country}
+	if err := a.Texts.Allow(target); err != nil {
+		return err
+	}
+	_, err := a.Limits.Take(ctx, a.Now(), a.Texts.Needs(target, network(b.IP))...) // never given back
+	return err
+}
+
+// countText counts a message to a range of numbers. It fails when nobody types the codes
+// that go there, which takes the count back with all else. What is not sent is not
+// counted, and costs the same statements.
+func (a *Auth) countText(ctx context.Context, tx *store.Tx, phone account.Phone, sent bool) error {
+	if a.Texts == nil {
+		return nil
+	}
+	prefix, itself := phone.Prefix, int64(1)
+	if !sent {
+		prefix, itself = "-", 0
+	}
+	if err := tx.CountSent(ctx, prefix, sms.Hour(tx.Now)); err != nil {
+		return err
+	}
+	n, verified, err := tx.SMSRatio(ctx, phone.Prefix, sms.Since(tx.Now))
+	if err != nil {
+		return err
+	}
+	return a.Texts.Judge(n-itself, verified, tx.Now)
+}
+
+// countVerified counts a code of a message that came back.
+func (a *Auth) countVerified(ctx context.Context, tx *store.Tx, try signin.Attempt) error {
+	if a.Texts == nil || try.Channel != account.ByPhone {
+		return nil
+	}
+	phone, err := account.ParsePhone(try.Address.Key, "")
+	if err != nil {
+		return err
+	}
+	return tx.CountVerified(ctx, phone.Prefix, sms.Hour(tx.Now))
+}
+
+// textAgain takes the cost of another message for an attempt and counts it.
+func (a *Auth) textAgain(ctx context.Context, try signin.Attempt, b session.Browser) error {
+	phone, err := account.ParsePhone(try.Address.Key, "")
+	if err != nil {
+		return err
+	}
+	return a.mayText(ctx, phone, b)
+}
+
+// countAgain counts another message of an attempt by phone.
+func (a *Auth) countAgain(ctx context.Context, tx *store.Tx, try signin.Attempt) error {
+	if try.Channel != account.ByPhone {
+		return nil
+	}
+	phone, err := account.ParsePhone(try.Address.Key, "")
+	if err != nil {
+		return err
+	}
+	return a.countText(ctx, tx, phone, !try.Decoy)
+}
