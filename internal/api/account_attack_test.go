@@ -87,25 +87,30 @@ func TestClosedMeanwhile(t *testing.T) {
 // TestDecoyOfADeletedOwner: a decoy goes on as before when its owner is gone, and no letter
 // is addressed to nobody.
 func TestDecoyOfADeletedOwner(t *testing.T) {
-	app.Each(t, nil, func(t *testing.T, s *app.Server) {
-		owner := signedIn(t, s, "was@example.com", "")
-		decoy := s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": "was@example.com"}).Want(http.StatusOK).Text("attempt")
-		s.CodeFor(t, "was@example.com")
-		owner.Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
-		s.Clock.Advance(31 * time.Second)
-		s.Inbox.Forget()
-		s.Client(t, "").Do("GET", "/v1/sign-in/attempts/"+decoy, nil).Want(http.StatusOK)
-		s.Client(t, "").Do("POST", "/v1/sign-in/attempts/"+decoy+"/resend", nil).Want(http.StatusAccepted)
-		s.Client(t, "").Do("POST", "/v1/sign-in/code", app.M{"attempt": decoy, "code": "000000"}).Want(http.StatusUnauthorized, "code_incorrect")
-		for {
-			if n, err := s.Post.SendDue(t.Context()); err != nil || n == 0 {
-				break
+	for _, grace := range []string{"0s", "20s"} { // gone at once, and gone when the grace is over
+		app.Each(t, app.Settings{"deletion-grace": grace}, func(t *testing.T, s *app.Server) {
+			owner := signedIn(t, s, "was@example.com", "")
+			decoy := s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": "was@example.com"}).Want(http.StatusOK).Text("attempt")
+			owner.Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
+			s.CodeFor(t, "was@example.com") // and whatever else is on its way
+			s.Clock.Advance(31 * time.Second)
+			if err := s.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-		}
-		for _, m := range s.Inbox.Messages("", "") {
-			t.Errorf("a letter to %q: %s", m.To, m.Subject)
-		}
-	})
+			s.Inbox.Forget()
+			s.Client(t, "").Do("GET", "/v1/sign-in/attempts/"+decoy, nil).Want(http.StatusOK)
+			s.Client(t, "").Do("POST", "/v1/sign-in/attempts/"+decoy+"/resend", nil).Want(http.StatusAccepted)
+			s.Client(t, "").Do("POST", "/v1/sign-in/code", app.M{"attempt": decoy, "code": "000000"}).Want(http.StatusUnauthorized, "code_incorrect")
+			for {
+				if n, err := s.Post.SendDue(t.Context()); err != nil || n == 0 {
+					break
+				}
+			}
+			for _, m := range s.Inbox.Messages("", "") {
+				t.Errorf("a letter to %q: %s", m.To, m.Subject)
+			}
+		})
+	}
 }
 
 // TestTheLastWayIn: nobody gives away the only name by which they can sign in. An address

@@ -135,7 +135,12 @@ func mask(text string) string {
 // TestNothingIsLeftOfThePerson deletes an account in the midst of everything and looks for
 // its address, name and username in every column of every table.
 func TestNothingIsLeftOfThePerson(t *testing.T) {
-	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+	t.Run("at once", func(t *testing.T) { nothingIsLeft(t, "0s", 0) })
+	t.Run("after the grace", func(t *testing.T) { nothingIsLeft(t, "7d", 7*day) })
+}
+
+func nothingIsLeft(t *testing.T, grace string, later time.Duration) {
+	app.Each(t, app.Settings{"deletion-grace": grace}, func(t *testing.T, s *app.Server) {
 		c := signedIn(t, s, "Gone.Girl@example.com", "cookie")
 		c.Do("PATCH", "/v1/me", app.M{"username": "gone.girl", "first_name": "Gwendolyn", "unsafe_metadata": app.M{"note": "Gwendolyn"}}).Want(http.StatusOK)
 		c.Do("POST", "/v1/sign-in/password", app.M{"identifier": "gone.girl", "password": "a wrong password"}).Want(http.StatusUnauthorized)
@@ -147,6 +152,10 @@ func TestNothingIsLeftOfThePerson(t *testing.T) {
 		pageSignIn(page, "gone.girl", nil).Want(http.StatusSeeOther)
 		c.Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
 		s.CodeFor(t, "Gone.Girl@example.com") // the letter that was on its way
+		s.Clock.Advance(later)
+		if err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		for _, table := range app.Tables() {
 			for _, row := range s.Look(t, "SELECT * FROM "+table) {
 				for _, trace := range []string{"gone.girl", "gwendolyn"} {
