@@ -103,7 +103,7 @@ func nudge(c chan struct{}) {
 // Run sends until the context ends and, for no longer than Grace, what has committed by
 // then. Letters of campaigns that are not being sent at that moment go back to the outbox.
 func (p *Post) Run(ctx context.Context) {
-	if !p.Ready() {
+	if !p.Ready() && !p.CanText() {
 		<-ctx.Done()
 		return
 	}
