@@ -307,14 +307,6 @@ func (a *App) pages(public *url.URL) (*pages.Pages, error) {
 	return p, nil
 }
 
-func (a *App) letterRows() []pages.LetterRow {
-	var rows []pages.LetterRow
-	for _, m := range a.Inbox.Messages("", "") {
-		rows = append(rows, pages.LetterRow{To: m.To, Subject: m.Subject, Text: m.Text, Code: m.Code, Links: m.Links, SentAt: m.SentAt})
-	}
-	return rows
-}
-
 // CodesURL is the page that explains the error codes, one by one.
 const CodesURL = "https://github.com/limenauth/limen/blob/main/docs/error-codes.md"
 

@@ -1,5 +1,9 @@
-// Package dev is the door of development mode: the letters that limen would have sent,
-// and its clock. The routes do not exist in production; there is no switch to add them.
+// Package dev is the door of development mode: the letters and the messages to phones
+// that limen would have sent, and its clock. The routes do not exist in production; there
+// is no switch to add them.
+//
+// The inbox speaks two languages: limen's own under /dev/messages, and under /dev/email
+// that of maildev, so that tests written for maildev read it with a changed base URL.
 //
 // Threats. What stands here signs people in, so the guard lets no other origin read it,
 // not even another page on localhost, and the hallway answers loopback names only.
@@ -33,10 +37,22 @@ type Clock interface {
 func (d *Dev) Table() web.Table {
 	return web.Table{
 		{Pattern: "GET /dev/messages", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.messages), Doc: web.Doc{
-			Tag: "Development", Summary: "The letters that were sent, newest first",
+			Tag: "Development", Summary: "The letters and messages that were sent, newest first",
 		}},
 		{Pattern: "DELETE /dev/messages", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.forgetMessages), Doc: web.Doc{
 			Tag: "Development", Summary: "Empty the inbox",
+		}},
+		{Pattern: "GET /dev/email", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.emails), Doc: web.Doc{
+			Tag: "Development", Summary: "The letters that were sent, oldest first, as maildev tells of them",
+		}},
+		{Pattern: "GET /dev/email/{id}", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.email), Doc: web.Doc{
+			Tag: "Development", Summary: "One letter, as maildev tells of it",
+		}},
+		{Pattern: "DELETE /dev/email/all", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.forgetEmails), Doc: web.Doc{
+			Tag: "Development", Summary: "Forget the letters, as maildev does",
+		}},
+		{Pattern: "DELETE /dev/email/{id}", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.forgetEmail), Doc: web.Doc{
+			Tag: "Development", Summary: "Forget one letter, as maildev does",
 		}},
 		{Pattern: "GET /dev/clock", Guard: web.Development, Limit: web.Free(), Handle: web.JSON(d.readClock), Doc: web.Doc{
 			Tag: "Development", Summary: "What time it is here",
@@ -48,39 +64,6 @@ func (d *Dev) Table() web.Table {
 			Tag: "Development", Summary: "Set the clock back to the machine's",
 		}},
 	}
-}
-
-type search struct {
-	To      string `json:"-" query:"to" doc:"An address."`
-	Channel string `json:"-" query:"channel" doc:"email or sms."`
-}
-
-type message struct {
-	ID      string    `json:"id"`
-	Channel string    `json:"channel"`
-	To      string    `json:"to"`
-	From    string    `json:"from"`
-	Subject string    `json:"subject"`
-	Text    string    `json:"text"`
-	HTML    string    `json:"html"`
-	Links   []string  `json:"links"`
-	Code    string    `json:"code"`
-	SentAt  time.Time `json:"sent_at"`
-}
-
-func (d *Dev) messages(_ *web.Call, in search) ([]message, error) {
-	out := []message{}
-	for _, m := range d.Inbox.Messages(in.To, in.Channel) {
-		one := message{
-			ID: m.ID, Channel: m.Channel, To: m.To, From: m.From, Subject: m.Subject, Text: m.Text, HTML: m.HTML,
-			Links: m.Links, Code: m.Code, SentAt: m.SentAt,
-		}
-		if one.Links == nil {
-			one.Links = []string{}
-		}
-		out = append(out, one)
-	}
-	return out, nil
 }
 
 func (d *Dev) forgetMessages(*web.Call, web.None) (web.NoContent, error) {

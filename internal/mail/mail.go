@@ -93,6 +93,15 @@ func (b *Inbox) Messages(to, channel string) []Message {
 	return out
 }
 
+// Remove forgets the messages that match and returns how many they were.
+func (b *Inbox) Remove(match func(Message) bool) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.messages)
+	b.messages = slices.DeleteFunc(b.messages, match)
+	return before - len(b.messages)
+}
+
 // Forget empties the inbox.
 func (b *Inbox) Forget() {
 	b.mu.Lock()

@@ -161,12 +161,14 @@ func bareAccount(p pages.Page) pages.Account {
 }
 
 func inbox(p pages.Page) pages.Inbox {
-	return pages.Inbox{Page: p, Letters: []pages.LetterRow{
-		{To: "mara@studio.example", Subject: p.T.Text("letter.code.subject", "app", "limen"), Code: "409133", SentAt: noon.Add(-20 * time.Second),
+	return pages.Inbox{Page: p, Older: true, Letters: []pages.LetterRow{
+		{ID: "msg_4", HTML: "<p>409133</p>", To: "mara@studio.example", Subject: p.T.Text("letter.code.subject", "app", "limen"), Code: "409133", SentAt: noon.Add(-20 * time.Second),
 			Text: strings.Join([]string{p.T.Text("letter.code.lead", "app", "limen"), "409133", p.T.Text("letter.valid", "n", 10), p.T.Text("letter.code.note")}, "\n\n")},
-		{To: "dev.raman@lumen.example", Subject: p.T.Text("letter.address_taken.subject"), SentAt: noon.Add(-90 * time.Minute),
+		{ID: "msg_3", SMS: true, To: "+12025550123", Code: "424242", SentAt: noon.Add(-40 * time.Minute),
+			Text: p.T.Text("sms.code", "app", "limen", "code", "424242") + "\n\n@localhost #424242"},
+		{ID: "msg_2", To: "dev.raman@lumen.example", Subject: p.T.Text("letter.address_taken.subject"), SentAt: noon.Add(-90 * time.Minute),
 			Links: []string{"http://localhost:4455/sign-in"},
 			Text:  strings.Join([]string{p.T.Text("letter.address_taken.lead", "app", "limen"), p.T.Text("letter.address_taken.action"), "http://localhost:4455/sign-in"}, "\n\n")},
-		{To: "x@y.example", Subject: "<script>alert(1)</script>", Text: "</div><script>alert(2)</script>", Links: []string{"javascript:alert(3)"}, SentAt: noon.Add(-48 * time.Hour)},
+		{ID: "msg_1", To: "x@y.example", Subject: "<script>alert(1)</script>", Text: "</div><script>alert(2)</script>", Links: []string{"javascript:alert(3)"}, SentAt: noon.Add(-48 * time.Hour)},
 	}}
 }

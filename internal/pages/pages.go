@@ -56,12 +56,7 @@ func (p *Pages) Table() web.Table {
 	}
 	t = append(t, p.letters()...)
 	t = append(t, p.account()...)
-	if p.Inbox != nil {
-		t = append(t,
-			web.Row{Pattern: "GET /dev/inbox", Guard: web.Development, Limit: reading, Handle: web.Page(p.inbox)},
-			web.Row{Pattern: "POST /dev/inbox/clear", Guard: web.Development, Limit: reading, Handle: web.Page(p.forgetInbox)})
-	}
-	return t
+	return append(t, p.development()...)
 }
 
 const languageCookie = "limen_language"
@@ -284,14 +279,4 @@ func (p *Pages) static(c *web.Call) error {
 		}
 	}
 	return c.Write(http.StatusOK, asset.ContentType, body)
-}
-
-func (p *Pages) inbox(c *web.Call) error {
-	return p.show(c, http.StatusOK, Inbox{Page: p.page(c), Letters: p.Inbox()})
-}
-
-func (p *Pages) forgetInbox(c *web.Call) error {
-	p.ForgetInbox()
-	c.Redirect("/dev/inbox")
-	return nil
 }

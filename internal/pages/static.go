@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-//go:embed static/app.css static/app.js static/geist.woff2 static/mark.svg
+//go:embed static/app.css static/app.js static/dev.js static/geist.woff2 static/mark.svg
 var staticFiles embed.FS
 
 // StaticPrefix begins the path of every static file.
@@ -31,6 +31,7 @@ var assets = []struct{ name, contentType string }{
 	{"geist.woff2", "font/woff2"},
 	{"mark.svg", "image/svg+xml"},
 	{"app.js", "text/javascript; charset=utf-8"},
+	{"dev.js", "text/javascript; charset=utf-8"},
 	{"app.css", "text/css; charset=utf-8"},
 }
 
@@ -54,7 +55,7 @@ func loadStatics() (statics, error) {
 				return s, err
 			}
 			body = []byte(s.link(css))
-		case "app.js":
+		case "app.js", "dev.js":
 			body = []byte(squeezeJS(string(body)))
 		}
 		sum := sha256.Sum256(body)

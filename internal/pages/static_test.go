@@ -26,7 +26,7 @@ func sheet(t *testing.T) string {
 
 func TestStaticFiles(t *testing.T) {
 	static := renderer(t).Static()
-	if len(static) != 4 {
+	if len(static) != 5 {
 		t.Errorf("%d files", len(static))
 	}
 	for path, a := range static {

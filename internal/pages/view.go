@@ -320,19 +320,3 @@ func (v Error) Lede() string {
 	}
 	return v.T.Fault(v.Fault)
 }
-
-// Inbox is the development inbox.
-type Inbox struct {
-	Page
-	Letters []LetterRow // newest first
-}
-
-// Screen names the template.
-func (Inbox) Screen() string { return "inbox" }
-
-// LetterRow is one letter of the inbox.
-type LetterRow struct {
-	To, Subject, Text, Code string
-	Links                   []string
-	SentAt                  time.Time
-}
