@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
@@ -47,10 +48,26 @@ func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b
 		if refusal, err = a.judgeCode(ctx, tx, try, code, b); err != nil || refusal != nil {
 			return err
 		}
+		if refusal, err = a.overtaken(ctx, tx, try); err != nil || refusal != nil {
+			refusal = signin.ErrAttemptExpired // told to whoever knows the code, and nobody else
+			return orRefusal(err, a.void(ctx, tx, try, b))
+		}
 		granted, refusal, err = a.complete(ctx, tx, try, by(try.Channel), b, signUp)
 		return err
 	})
 	return granted, orRefusal(err, refusal)
+}
+
+// void ends a sign-in whose ground has moved, such as an address that the person has given
+// up since, and leaves evidence.
+func (a *Auth) void(ctx context.Context, tx *store.Tx, try opened, b session.Browser) error {
+	e := refused(audit.SignInFailed, try.who.ID, b, "overtaken")
+	e.Attempt = string(try.ID)
+	if err := tx.Record(ctx, e); err != nil {
+		return err
+	}
+	_, err := tx.EndAttempt(ctx, try.ID, signin.OutcomeVoid)
+	return err
 }
 
 // signing are the purposes that end in a session of their own.
