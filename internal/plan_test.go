@@ -113,7 +113,7 @@ const (
 	maxRoom     = 3000
 )
 
-var roomSizes = map[string]int{"auth": 6000, "store": 8000, "pages": 4000}
+var roomSizes = map[string]int{"auth": 6000, "store": 8000, "pages": 4000, "app": 4000} // app: every setting with its checks
 
 // exceptions is where a limit does not fit: a file, a room, or "file function", the limit
 // it has instead, and the reason. One line each.

@@ -10,6 +10,7 @@ import (
 
 type userCommand struct {
 	Create      userCreate      `cmd:"" help:"Make an account. The password is asked for, or read from standard input."`
+	Invite      userInvite      `cmd:"" help:"Make an account without a password, and write to its address."`
 	List        userList        `cmd:"" help:"List accounts, the oldest first."`
 	Show        userShow        `cmd:"" help:"Show one account and its sessions."`
 	Ban         userBan         `cmd:"" help:"Close an account and end its sessions at once."`
@@ -59,6 +60,37 @@ func (c userCreate) Run(x *call) error {
 		a, err := o.CreateUser(x.ctx, app.NewUser{
 			Email: c.Email, Username: c.Username, Password: password,
 			FirstName: c.FirstName, LastName: c.LastName, Roles: c.Role, Verified: !c.Unverified,
+		})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return x.printJSON(userRecord(a))
+		}
+		_, err = fmt.Fprintln(x.out, a.ID)
+		return err
+	})
+}
+
+type userInvite struct {
+	Email     string   `arg:"" help:"Address to invite." placeholder:"ADDRESS"`
+	FirstName string   `help:"First name." placeholder:"TEXT"`
+	LastName  string   `help:"Last name." placeholder:"TEXT"`
+	Role      []string `help:"A role beside user, which everybody has. May be given several times." placeholder:"NAME"`
+	JSON      bool     `help:"Print JSON."`
+}
+
+// Help returns the examples.
+func (userInvite) Help() string {
+	return `limen user invite ada@example.com --first-name Ada
+limen serve --url https://auth.example.com --sign-up closed   # by invitation only`
+}
+
+// Run makes the account and puts the letter into the outbox.
+func (c userInvite) Run(x *call) error {
+	return x.operate(func(o *app.Operator) error {
+		a, err := o.CreateUser(x.ctx, app.NewUser{
+			Email: c.Email, FirstName: c.FirstName, LastName: c.LastName, Roles: c.Role, Verified: true, Invite: true,
 		})
 		if err != nil {
 			return err

@@ -196,6 +196,10 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	if err != nil {
 		return err
 	}
+	domains, err := cfg.domains()
+	if err != nil {
+		return err
+	}
 	breached := []*breach.Filter{breach.Builtin()}
 	if cfg.BreachedFile != "" {
 		more, err := breach.LoadFile(cfg.BreachedFile)
@@ -230,7 +234,7 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 		Store: a.Store, Limits: a.Limits, Queue: a.Queue, Hashing: cfg.hashing(), Post: a.Post, Texts: guard, Keys: keys,
 		Now: a.Clock.Now, Log: a.Log,
 		Rules: auth.Rules{
-			Strict: cfg.Enumeration != "off", Closed: cfg.SignUp == "closed",
+			Strict: cfg.Enumeration != "off", Closed: cfg.SignUp == "closed", Domains: domains,
 			Passwords: factor.Rules{
 				MinLength: cfg.ShortestPassword(), MaxLength: cfg.PasswordMax, Breached: breach.Any(breached...),
 			},

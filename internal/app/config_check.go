@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/mail"
 	"github.com/limenauth/limen/internal/ratelimit"
@@ -143,6 +144,12 @@ func (k *checker) storage() {
 }
 
 func (k *checker) mail() {
+	if _, err := account.ParseDomains(k.SignUpDomains, nil); err != nil {
+		k.refuse("sign-up-domains", "%v", err)
+	}
+	if _, err := account.ParseDomains(nil, k.BlockedDomains); err != nil {
+		k.refuse("blocked-domains", "%v", err)
+	}
 	if _, err := mail.ParseRelays(k.SMTP.Reveal()); err != nil {
 		k.refuse("smtp", "%v", err)
 	}

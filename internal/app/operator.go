@@ -94,7 +94,7 @@ func (o *Operator) CreateUser(ctx context.Context, u NewUser) (account.Account, 
 		}
 	}
 	return o.app.Auth.CreateAccount(ctx, auth.NewAccount{
-		Email: u.Email, Verified: u.Verified, Username: u.Username, Password: u.Password.Reveal(), Profile: profile, Roles: roles,
+		Email: u.Email, Verified: u.Verified, Invite: u.Invite, Username: u.Username, Password: u.Password.Reveal(), Profile: profile, Roles: roles,
 	})
 }
 

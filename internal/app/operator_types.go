@@ -15,6 +15,7 @@ type NewUser struct {
 	LastName  string
 	Roles     []string // beside the role every account has
 	Verified  bool     // the operator vouches for the address
+	Invite    bool     // write to the address that there is an account
 }
 
 // KeyState is where a signing key stands in its life.

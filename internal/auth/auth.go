@@ -44,7 +44,9 @@ type Rules struct {
 	// Strict answers the same for known and unknown addresses (D2).
 	Strict bool
 	// Closed refuses new accounts.
-	Closed      bool
+	Closed bool
+	// Domains are those whose addresses may make an account.
+	Domains     account.Domains
 	Passwords   factor.Rules
 	Lifetimes   session.Lifetimes
 	SessionCap  int

@@ -41,6 +41,9 @@ func (a *Auth) AddEmail(ctx context.Context, actor Actor, email string, b sessio
 	if err != nil {
 		return store.Email{}, Verification{}, err
 	}
+	if !a.Rules.Domains.Admits(address) {
+		return store.Email{}, Verification{}, fault.Invalidate("email", "domain_not_allowed")
+	}
 	return a.sendProof(ctx, actor, address, func(tx *store.Tx) (store.Email, error, error) {
 		all, err := tx.EmailsOf(ctx, actor.Account.ID)
 		if err != nil {

@@ -49,7 +49,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 			return err
 		}
 		purpose := signin.SignIn
-		if !found && in.Create && !a.Rules.Closed {
+		if !found && in.Create && !a.Rules.Closed && a.Rules.Domains.Admits(address) {
 			purpose = signin.SignUp
 		}
 		try, value, cookie := a.newAttempt(tx.Now, purpose, b)

@@ -2,11 +2,13 @@ package auth
 
 import (
 	"context"
+	"net/url"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/letters"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -16,6 +18,10 @@ import (
 // Operator is who acts in the deeds of this file, for the record.
 const Operator = "operator"
 
+// invitationLife is how long a relay may take to send an invitation; the account itself
+// does not end.
+const invitationLife = 7 * 24 * time.Hour
+
 // MaxRoles is how many roles a person may have: they travel in every access token.
 const MaxRoles = 32
 
@@ -23,6 +29,7 @@ const MaxRoles = 32
 type NewAccount struct {
 	Email    string
 	Verified bool // the operator vouches for the address
+	Invite   bool // write to the address that there is an account
 	Username string
 	Password string
 	Profile  account.Profile
@@ -74,7 +81,13 @@ func (a *Auth) CreateAccount(ctx context.Context, in NewAccount) (account.Accoun
 				return ErrEmailTaken
 			}
 		}
-		return tx.Record(ctx, operatorEvent(audit.AccountCreated, who.ID))
+		if err := tx.Record(ctx, operatorEvent(audit.AccountCreated, who.ID)); err != nil || !in.Invite {
+			return err
+		}
+		return a.Post.Enqueue(ctx, tx, letters.Letter{
+			Template: letters.Invitation, Account: who.ID, Locale: a.locale(who.Locale), To: w.address.Text,
+			Path: "/sign-in?login_hint=" + url.QueryEscape(w.address.Text), NotAfter: tx.Now.Add(invitationLife),
+		})
 	})
 	return who, err
 }

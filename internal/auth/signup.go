@@ -101,6 +101,9 @@ func (a *Auth) checkSignUp(in SignUp, wayIn bool) (w wish, err error) {
 	if in.Email != "" {
 		w.address, err = account.ParseAddress(in.Email)
 		note(err)
+		if err == nil && wayIn && !a.Rules.Domains.Admits(w.address) {
+			bad = bad.Field("email", "domain_not_allowed")
+		}
 	}
 	if in.Phone != "" {
 		w.phone, err = account.ParsePhone(in.Phone, "")

@@ -47,6 +47,8 @@ const (
 	AddressTaken Template = "address_taken"
 	// NoAccount tells an address that somebody tried to sign in with it, in vain.
 	NoAccount Template = "no_account"
+	// Invitation tells somebody that an operator has made an account for them.
+	Invitation Template = "invitation"
 	// NewDevice tells of a sign-in from a device that was not seen before.
 	NewDevice Template = "new_device"
 	// These tell of changes.

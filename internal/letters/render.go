@@ -49,7 +49,7 @@ type fact struct{ Name, Value string }
 
 // Templates lists every letter that is sent by e-mail.
 var Templates = []Template{
-	Code, SignIn, SignUp, Recover, VerifyEmail, AddressTaken, NoAccount, NewDevice, PasswordChanged, EmailAdded, EmailChanged, EmailRemoved,
+	Code, SignIn, SignUp, Recover, VerifyEmail, AddressTaken, NoAccount, Invitation, NewDevice, PasswordChanged, EmailAdded, EmailChanged, EmailRemoved,
 	PhoneChanged, Deletion,
 }
 
