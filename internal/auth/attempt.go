@@ -111,16 +111,15 @@ func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text,
 }
 
 // lockOpen locks an attempt with what its deed holds. Found is false unless it lives, and
-// with it the session that it is to prove afresh. An attempt that leads nowhere looks for
-// its account all the same: it costs what the others cost.
+// with it the session that it is to prove afresh. An attempt that leads nowhere, or
+// to an account yet to be made, looks for one all the same: it costs what the others cost.
 func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (o opened, found bool, err error) {
-	if try.Account != "" || try.Purpose != signin.SignUp {
-		if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found && !try.Decoy {
-			return o, false, err
-		}
-		if o.who.Barred() && try.Purpose != signin.SignIn { // who signs in is told after the proof
-			return o, false, nil
-		}
+	nobodys := try.Decoy || try.Purpose == signin.SignUp
+	if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found && !nobodys {
+		return o, false, err
+	}
+	if o.who.Barred() && try.Purpose != signin.SignIn { // who signs in is told after the proof
+		return o, false, nil
 	}
 	if try.Session != "" {
 		if o.session, found, err = tx.LockSession(ctx, try.Session); err != nil || !found || !o.session.Live(tx.Now, o.who.Epoch) {

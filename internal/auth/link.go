@@ -287,13 +287,15 @@ func (a *Auth) CompleteAttempt(ctx context.Context, value secret.Text, b session
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
 		try, found, err := a.lockAttempt(ctx, tx, value, b)
-		if err != nil || !found || try.Purpose != signin.SignIn {
+		if err != nil || !found || !contains(signing, try.Purpose) {
 			return err
 		}
 		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {
 			return nil
 		}
-		if refusal = ErrNotApproved; try.ApprovedAt.IsZero() {
+		// A sign-up is never approved, and answered like a sign-in that nobody has approved:
+		// which of the two it is tells whether the address has an account.
+		if refusal = ErrNotApproved; try.ApprovedAt.IsZero() || try.Purpose != signin.SignIn {
 			return nil
 		}
 		if refusal, err = a.overtaken(ctx, tx, try); err != nil || refusal != nil {
