@@ -104,8 +104,9 @@ func (o Options) size(ctx context.Context, engine string, people int, t *table) 
 		measure func(context.Context, Options, *house, *table) (time.Duration, error)
 	}{
 		{"me", measureMe}, {"refresh", measureRefresh}, {"sign-in", measureSignIn}, {"storm", measureStorm}, {"deeds", measureDeeds}, {"outbox", measureOutbox},
+		{"alike", measureAlike},
 	} {
-		if !o.wants(f.name) || (f.name == "deeds" || f.name == "outbox") && people != o.People[0] {
+		if !o.wants(f.name) || slices.Contains([]string{"deeds", "outbox", "alike"}, f.name) && people != o.People[0] {
 			continue
 		}
 		stop, err := o.profile(fmt.Sprintf("%s-%s-%d", f.name, engine, people))

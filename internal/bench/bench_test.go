@@ -19,7 +19,8 @@ func TestBench(t *testing.T) {
 			}
 			o := bench.Defaults()
 			o.People, o.Engines, o.Rounds, o.Slice, o.Source, o.Dir = []int{150}, []string{engine}, 1, 20*time.Millisecond, "", t.TempDir()
-			prints(t, o, "GET /v1/me", "refresh", "sign-in alone", "storm", "p99 of a check", "per deed", "outbox to a local relay", "claim of 50, 1500 rows")
+			prints(t, o, "GET /v1/me", "refresh", "sign-in alone", "storm", "p99 of a check", "per deed", "outbox to a local relay", "claim of 50, 1500 rows",
+				"alike: sign-up", "alike: wrong code")
 			o.People, o.Figures = []int{150, 200}, []string{"me"}
 			prints(t, o, "growth from 150 to 200")
 		})

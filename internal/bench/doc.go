@@ -13,7 +13,8 @@
 // bytes; a refresh with a loop that groups durable commits of one UPDATE and signs, in
 // the same process and without HTTP; a sign-in with argon2id on every core; the outbox
 // with the same letters handed to the same relay by as many clients, and a claim from a
-// large outbox with one from a small.
+// large outbox with one from a small; an answer about a known address with the same answer
+// about an unknown one, asked in turns.
 //
 // Invariants. Nothing is switched off for the measurement: log lines are written (to
 // the null device), limits are counted, signatures and sessions checked, commits are

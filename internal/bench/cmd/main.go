@@ -22,7 +22,7 @@ func main() {
 	o := bench.Defaults()
 	people := flag.String("people", "1000,100000", "sizes of the databases; the first is measured, the last shows what growth costs")
 	engines := flag.String("engines", strings.Join(o.Engines, ","), "databases to measure on")
-	figures := flag.String("figures", "", "me, refresh, sign-in, storm, deeds, outbox, process; empty for all")
+	figures := flag.String("figures", "", "me, refresh, sign-in, storm, deeds, outbox, alike, process; empty for all")
 	flag.IntVar(&o.Rounds, "rounds", o.Rounds, "how often a figure and its limit take turns")
 	flag.DurationVar(&o.Slice, "slice", o.Slice, "how long each turn is")
 	flag.StringVar(&o.Postgres, "postgres", o.Postgres, "a PostgreSQL server whose user may create databases")
