@@ -338,7 +338,7 @@ func (a *Auth) tellOldAddress(ctx context.Context, tx *store.Tx, who account.Acc
 }
 
 // UndoEmail makes an old address the primary one again, forgets what took its place and
-// every address that was proven lately, and ends every session, link and code. It signs
+// every address and number that was proven lately, and ends every session, link and code. It signs
 // nobody in and touches no second factor. It refuses with link_expired or link_used.
 func (a *Auth) UndoEmail(ctx context.Context, token secret.Text, b session.Browser) error {
 	var refusal error
@@ -365,6 +365,9 @@ func (a *Auth) UndoEmail(ctx context.Context, token secret.Text, b session.Brows
 		if err := tx.SetPrimaryEmail(who.ID, back); err != nil {
 			return err
 		}
+		if err := a.tellReplaced(ctx, tx, who, back, b); err != nil {
+			return err
+		}
 		if err := a.endProofs(tx, who.ID); err != nil {
 			return err
 		}
@@ -376,9 +379,29 @@ func (a *Auth) UndoEmail(ctx context.Context, token secret.Text, b session.Brows
 	return orRefusal(err, refusal)
 }
 
+// tellReplaced tells the address that was the primary one until now, if it stays the
+// person's: a mailbox that they gave up because it was lost may have taken the change back.
+func (a *Auth) tellReplaced(ctx context.Context, tx *store.Tx, who account.Account, back account.EmailID, b session.Browser) error {
+	all, err := tx.EmailsOf(ctx, who.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Address.Text == who.Email && e.ID != back {
+			return a.notice(ctx, tx, who, letters.EmailAdded, session.Session{}, b)
+		}
+	}
+	return nil
+}
+
 // restore finds or makes the row of an old address. What came since is forgotten, and what
-// came in the days before: whoever took the account over added it first.
+// came in the days before: whoever took the account over added it first. Nothing changes
+// when somebody else has proven the address since.
 func (a *Auth) restore(ctx context.Context, tx *store.Tx, who account.Account, old restoring, since time.Time) (back account.EmailID, ok bool, err error) {
+	owner, _, found, err := tx.EmailOwner(ctx, old.Key)
+	if err != nil || found && owner != who.ID {
+		return "", false, err
+	}
 	all, err := tx.EmailsOf(ctx, who.ID)
 	if err != nil {
 		return "", false, err
@@ -387,14 +410,14 @@ func (a *Auth) restore(ctx context.Context, tx *store.Tx, who account.Account, o
 		switch {
 		case e.Address.Key == old.Key && !e.VerifiedAt.IsZero():
 			back = e.ID
-		case e.Address.Key == old.Key, e.ID == old.By, e.VerifiedAt.After(since.Add(-undoLife)):
+		case e.Address.Key == old.Key, e.ID == old.By:
 			if err := tx.DeleteEmail(who.ID, e.ID); err != nil {
 				return "", false, err
 			}
 		}
 	}
-	if back != "" {
-		return back, true, nil
+	if err := a.forgetSince(ctx, tx, who, back, since.Add(-undoLife)); err != nil || back != "" {
+		return back, err == nil, err
 	}
 	row := store.Email{
 		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: account.Address{Text: old.Text, Key: old.Key},

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -46,7 +47,17 @@ func (a *Auth) notice(ctx context.Context, tx *store.Tx, who account.Account, t 
 	if who.Email == "" || !who.EmailVerified || !a.Post.Ready() {
 		return nil
 	}
-	token, err := a.newUndoing(tx, undoing{purpose: signin.NotMe, owner: who.ID, session: s.ID, until: tx.Now.Add(undoLife)})
+	told, err := account.ParseAddress(who.Email)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(restoring{Text: told.Text, Key: told.Key})
+	if err != nil {
+		return err
+	}
+	token, err := a.newUndoing(tx, undoing{
+		purpose: signin.NotMe, owner: who.ID, session: s.ID, data: data, until: tx.Now.Add(undoLife),
+	})
 	if err != nil {
 		return err
 	}
@@ -130,8 +141,10 @@ func (a *Auth) openUndoing(ctx context.Context, tx *store.Tx, token secret.Text,
 }
 
 // NotMe ends the session that a letter told of, or every session where it told of a
-// change, and begins a recovery in this browser. It signs nobody in. It refuses with
-// link_expired, link_used or unavailable.
+// change, and begins a recovery in this browser, by a letter to the address that was told.
+// If that still is the person's, it becomes the primary one, and what somebody else may
+// have added meanwhile is forgotten: else they would come in again by it. Every other link
+// and code ends. It signs nobody in. It refuses with link_expired, link_used or unavailable.
 func (a *Auth) NotMe(ctx context.Context, token secret.Text, b session.Browser) (Verification, error) {
 	if !a.Post.Ready() {
 		return Verification{}, errNoRelay
@@ -139,9 +152,15 @@ func (a *Auth) NotMe(ctx context.Context, token secret.Text, b session.Browser) 
 	var owed *Verification
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		link, who, _, why, err := a.openUndoing(ctx, tx, token, signin.NotMe, b)
+		link, who, data, why, err := a.openUndoing(ctx, tx, token, signin.NotMe, b)
 		if refusal = why; err != nil || refusal != nil {
 			return err
+		}
+		told := restoring{Text: who.Email}
+		if data != nil {
+			if err := json.Unmarshal(data, &told); err != nil {
+				return err
+			}
 		}
 		if err := tx.Record(ctx, event(audit.AccountNotMe, who.ID, b)); err != nil {
 			return err
@@ -154,7 +173,13 @@ func (a *Auth) NotMe(ctx context.Context, token secret.Text, b session.Browser) 
 		if err != nil {
 			return err
 		}
-		address, err := account.ParseAddress(who.Email)
+		if err := a.endProofs(tx, who.ID); err != nil {
+			return err
+		}
+		if err := a.returnTo(ctx, tx, who, told, link); err != nil {
+			return err
+		}
+		address, err := account.ParseAddress(told.Text)
 		if err != nil {
 			refusal = signin.ErrLinkExpired // the address is gone since
 			return nil
@@ -166,4 +191,62 @@ func (a *Auth) NotMe(ctx context.Context, token secret.Text, b session.Browser) 
 		return Verification{}, err
 	}
 	return *owed, nil
+}
+
+// returnTo makes the address that was told the primary one, if it still is the person's,
+// and forgets what was proven since it was told. A letter that tells of a change comes
+// after what made the change possible: there, the days before count as well.
+func (a *Auth) returnTo(ctx context.Context, tx *store.Tx, who account.Account, told restoring, link signin.Link) error {
+	since := link.CreatedAt
+	if link.Session == "" {
+		since = since.Add(-undoLife)
+	}
+	all, err := tx.EmailsOf(ctx, who.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Address.Key != told.Key || e.VerifiedAt.IsZero() {
+			continue
+		}
+		if err := a.forgetSince(ctx, tx, who, e.ID, since); err != nil {
+			return err
+		}
+		return tx.SetPrimaryEmail(who.ID, e.ID)
+	}
+	return nil
+}
+
+// forgetSince forgets the addresses and numbers that were proven after a moment, but for
+// one address, and for what the person signed up with.
+func (a *Auth) forgetSince(ctx context.Context, tx *store.Tx, who account.Account, keep account.EmailID, since time.Time) error {
+	owner := who.ID
+	if since.Before(who.CreatedAt) {
+		since = who.CreatedAt
+	}
+	emails, err := tx.EmailsOf(ctx, owner)
+	if err != nil {
+		return err
+	}
+	for _, e := range emails {
+		if e.ID == keep || !e.VerifiedAt.After(since) {
+			continue
+		}
+		if err := tx.DeleteEmail(owner, e.ID); err != nil {
+			return err
+		}
+	}
+	phones, err := tx.PhonesOf(ctx, owner)
+	if err != nil {
+		return err
+	}
+	for _, p := range phones {
+		if !p.VerifiedAt.After(since) {
+			continue
+		}
+		if err := tx.DeletePhone(owner, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

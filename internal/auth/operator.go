@@ -177,6 +177,9 @@ func (a *Auth) SetPassword(ctx context.Context, id account.ID, password string) 
 		if err := tx.SetPassword(ctx, id, hashed); err != nil {
 			return err
 		}
+		if err := a.endProofs(tx, id); err != nil {
+			return err
+		}
 		if err := tx.Record(ctx, operatorEvent(audit.PasswordSet, id)); err != nil {
 			return err
 		}
