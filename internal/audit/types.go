@@ -107,7 +107,7 @@ var Types = map[Type]Spec{
 	},
 	LinkRefused: {
 		Meaning: "A link was used again, replaced by a newer one, too old, or its ground had moved.",
-		Outcome: Refused, Attempt: true, Data: []string{"reason", "purpose"},
+		Outcome: Refused, Data: []string{"reason", "purpose"},
 	},
 	CodeSent: {
 		Meaning: "A letter with a code was put into the outbox.",
