@@ -84,7 +84,7 @@ func (a *Auth) ownerOf(ctx context.Context, tx *store.Tx, address account.Addres
 // waits, and where it is.
 func (a *Auth) waiting(try *signin.Attempt, b session.Browser) {
 	try.Match = secret.Digits(2).Reveal()
-	try.Place, try.Device = b.Location, session.DeviceOf(b.UserAgent).Name
+	try.Place, try.Device = b.Location, session.DeviceOf(b.UserAgent).Label()
 	if try.Place == "" {
 		try.Place = b.IP
 	}

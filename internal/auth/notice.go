@@ -69,7 +69,7 @@ func (a *Auth) notice(ctx context.Context, tx *store.Tx, who account.Account, t 
 
 // facts are what a letter tells of the browser that did it.
 func (a *Auth) facts(tx *store.Tx, b session.Browser) letters.Facts {
-	f := letters.Facts{When: tx.Now, Device: session.DeviceOf(b.UserAgent).Name, Place: b.Location}
+	f := letters.Facts{When: tx.Now, Device: session.DeviceOf(b.UserAgent).Label(), Place: b.Location}
 	if f.Place == "" {
 		f.Place = b.IP
 	}

@@ -78,6 +78,14 @@ func systemName(s string) string {
 	return ""
 }
 
+// Label is the device in words that are the same in every language: "Firefox, Linux".
+func (d Device) Label() string {
+	if d.Browser != "" && d.OS != "" {
+		return d.Browser + ", " + d.OS
+	}
+	return d.Name
+}
+
 // browserName lets known names through, and of a stranger the product token if it is
 // one plain word.
 func browserName(s string) string {

@@ -64,3 +64,14 @@ func FuzzDeviceOf(f *testing.F) {
 		}
 	})
 }
+
+func TestLabelHasNoWords(t *testing.T) {
+	for ua, want := range map[string]string{
+		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0": "Firefox, Linux",
+		"curl/8.5.0": "curl", "Click here to win!/1.0 (X11; Linux)": "Linux", "": "",
+	} {
+		if got := session.DeviceOf(ua).Label(); got != want {
+			t.Errorf("%q: %q, want %q", ua, got, want)
+		}
+	}
+}
