@@ -332,7 +332,13 @@ func (a *App) client() api.Client {
 		Name: a.Config.AppName, URL: a.URL, Enumeration: a.Config.Enumeration, SignUp: a.Config.SignUp == "open",
 		Methods: []string{"password"}, Identifiers: []string{"email", "username"},
 		Password:  api.PasswordRules{MinLength: a.Config.ShortestPassword(), MaxLength: a.Config.PasswordMax},
-		Providers: []string{}, Branding: map[string]any{}, Features: map[string]bool{"letters": a.Post.Ready()},
+		Providers: []string{}, Branding: map[string]any{}, Features: map[string]bool{"letters": a.Post.Ready(), "texts": a.Post.CanText()},
+	}
+	if a.Post.Ready() {
+		c.Methods = append(c.Methods, "email_link", "email_code")
+	}
+	if a.Post.CanText() {
+		c.Methods, c.Identifiers = append(c.Methods, "phone_code", "phone_link"), append(c.Identifiers, "phone")
 	}
 	for _, l := range a.catalogue.Languages() {
 		c.Locales = append(c.Locales, l.Tag)
