@@ -48,7 +48,7 @@ func (p *Pages) showAccount(c *web.Call) error {
 func (p *Pages) accountView(c *web.Call) (Account, error) {
 	who := c.Actor.Account
 	v := Account{
-		Page: p.page(c), Person: personOf(who), DeleteAsk: nameOf(c.Actor),
+		Page: p.page(c), Person: personOf(who), DeleteAsk: nameOf(c.Actor), Keeps: p.keeps(who),
 		Password: PasswordState{
 			Set: who.PasswordHash != "", ChangedAt: who.PasswordChangedAt, MinLength: p.MinLength,
 			AskCurrent: who.PasswordHash != "" && c.Actor.Session.AuthenticatedBy != string(signin.EmailCode),
@@ -60,7 +60,7 @@ func (p *Pages) accountView(c *web.Call) (Account, error) {
 	}
 	for _, s := range live {
 		row := SessionRow{
-			ID: string(s.ID), Device: s.Device.Name, Kind: s.Device.Kind, Place: s.Location, IP: s.IP,
+			ID: string(s.ID), Device: s.Device.Label(), Kind: s.Device.Kind, Place: s.Location, IP: s.IP,
 			Since: s.CreatedAt, LastSeen: s.LastSeenAt, Current: s.ID == c.Actor.Session.ID,
 		}
 		if row.Current {
@@ -80,6 +80,12 @@ func (p *Pages) accountView(c *web.Call) (Account, error) {
 		})
 	}
 	return v, nil
+}
+
+// keeps reports whether a deletion can be taken back for a while: a letter must reach its
+// person.
+func (p *Pages) keeps(who account.Account) bool {
+	return p.Auth.Rules.DeletionGrace > 0 && who.Email != "" && who.EmailVerified && p.Auth.Post.Ready()
 }
 
 func personOf(a account.Account) Person {
@@ -173,6 +179,10 @@ func (p *Pages) deleteAccount(c *web.Call, v visit) error {
 		return p.back(c, DeleteForm, err, nil)
 	}
 	c.DropSession()
+	if p.keeps(c.Actor.Account) {
+		c.Redirect("/signed-out?closed=1")
+		return nil
+	}
 	c.Redirect("/signed-out?deleted=1")
 	return nil
 }

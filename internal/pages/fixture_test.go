@@ -52,9 +52,6 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 	in.Carry = []pages.Pair{{Name: "redirect_to", Value: "https://app.halcyon.example/back?a=1&b=2"}, {Name: "state", Value: `"><b>`}}
 	code := at("/sign-in/code")
 	code.Carry = []pages.Pair{{Name: "attempt", Value: "att_06bq3k4v9x8dtmz2w1_secret"}}
-	link := at("/sign-in/link?token=lnk_06bq3k4v9x8dtmz2w1_secret")
-	link.Carry = []pages.Pair{{Name: "token", Value: "lnk_06bq3k4v9x8dtmz2w1_secret"}}
-	over := pages.Over{Page: at("/sign-in"), SignInURL: "/sign-in", SignUpURL: "/sign-up"}
 	dev := at("/dev/inbox")
 	dev.Dev, dev.AppName, dev.Host = true, "limen", "localhost:4455"
 	dev.HelpURL, dev.PrivacyURL, dev.TermsURL = "", "", ""
@@ -65,44 +62,22 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 
 	invalid := fault.ErrInvalidRequest
 	wrong := fault.New(fault.Unauthenticated, "invalid_credentials", "")
-	incorrect := fault.New(fault.Unauthenticated, "code_incorrect", "")
-	ended := func(state pages.OverState, in bool) pages.Over {
-		over.State, over.SignedIn = state, in
-		return over
-	}
-	return []fixture{
-		{"sign-in", pages.SignIn{Page: in, SignUpURL: "/sign-up?state=x"}},
+	return append(letterFixtures(c, lang), []fixture{
+		{"sign-in", pages.SignIn{Page: in, SignUpURL: "/sign-up?state=x", ForgotURL: "/recovery"}},
 		{"sign-in-refused", pages.SignIn{Page: in, SignUpURL: "/sign-up", Identifier: "mara@studio.example", Problem: in.Problem(wrong, 8)}},
 		{"sign-in-empty", pages.SignIn{Page: in, Problem: in.Problem(invalid.Field("identifier", "required").Field("password", "required"), 8)}},
 		{"sign-in-limited", pages.SignIn{Page: in, Identifier: "mara", Problem: in.Problem(fault.ErrRateLimited.After(45*time.Second), 8)}},
+		{"sign-in-changed", pages.SignIn{Page: in, SignUpURL: "/sign-up", ForgotURL: "/recovery", Changed: true}},
 		{"sign-in-dev", pages.SignIn{Page: devIn, SignUpURL: "/sign-up", Ended: true}},
 		{"sign-in-dark", pages.SignIn{Page: dark, Identifier: "mara@studio.example"}},
 		{"continue", pages.Continue{Page: in, Identifier: "mara@studio.example", OtherURL: "/sign-in?prompt=login"}},
 		{"sign-up", pages.SignUp{Page: up, MinLength: 8, SignInURL: "/sign-in"}},
 		{"sign-up-refused", pages.SignUp{Page: up, MinLength: 15, SignInURL: "/sign-in", AskUsername: true, Email: "mara@studio", Username: "mara",
 			Problem: up.Problem(invalid.Field("email", "invalid").Field("password", "too_short").Field("username", "reserved"), 15)}},
-		{"code", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 30 * time.Second, ChangeURL: "/sign-up"}},
-		{"code-anywhere", pages.Code{Page: code, Attempt: "att_06bq3k4v9x8dtmz2w1_secret", SentTo: "m•••@gmail.com", Match: "07", ExpiresIn: 10 * time.Minute,
-			ResendIn: 30 * time.Second, ChangeURL: "/sign-in?prompt=login", Mailbox: &pages.Mailbox{Name: "Gmail", URL: "https://mail.google.com/mail/"}}},
-		{"code-refused", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 9 * time.Minute, ChangeURL: "/sign-up", Problem: code.Problem(incorrect.Left(2), 8)}},
-		{"code-resent", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 29 * time.Second, Resent: true}},
-		{"code-limited", pages.Code{Page: code, SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 12 * time.Second,
-			Problem: code.Problem(fault.ErrRateLimited.After(12*time.Second), 8)}},
-		{"link", pages.Link{Page: link, Address: "m•••@studio.example", Here: true}},
-		{"link-sign-up", pages.Link{Page: link, Address: "m•••@studio.example", Here: true, SignUp: true}},
-		{"link-elsewhere", pages.Link{Page: link, Address: "m•••@studio.example"}},
-		{"approval", pages.Approval{Page: link, Device: "Firefox on Linux", Place: "Lisbon, PT"}},
-		{"approval-empty", pages.Approval{Page: link, Place: "2001:db8::17", Problem: link.Problem(fault.Invalidate("match", "required"), 8)}},
-		{"over-approved", ended(pages.Approved, false)},
-		{"over-denied", ended(pages.Denied, false)},
-		{"over-mismatch", ended(pages.Mismatched, false)},
-		{"over-elsewhere", ended(pages.Elsewhere, false)},
-		{"over-expired", ended(pages.Expired, false)},
-		{"over-used", ended(pages.Used, false)},
-		{"over-used-in", ended(pages.Used, true)},
 		{"signed-out", pages.SignedOut{Page: out, SignInURL: "/sign-in"}},
 		{"signed-out-everywhere", pages.SignedOut{Page: out, SignInURL: "/sign-in", After: pages.OutEverywhere}},
 		{"deleted", pages.SignedOut{Page: out, SignUpURL: "/sign-up", After: pages.Deleted}},
+		{"closed", pages.SignedOut{Page: out, SignInURL: "/sign-in", After: pages.Closed}},
 		{"account", account(at("/account"))},
 		{"account-refused", refusedAccount(at("/account"))},
 		{"account-bare", bareAccount(at("/account"))},
@@ -117,26 +92,26 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 		{"error-limited", pages.Error{Page: at("/sign-in"), Fault: fault.ErrRateLimited.After(5 * time.Minute)}},
 		{"inbox", inbox(dev)},
 		{"inbox-empty", pages.Inbox{Page: dev}},
-	}
+	}...)
 }
 
 func account(p pages.Page) pages.Account {
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	const day = 24 * time.Hour
 	return pages.Account{
-		Page: p, Saved: "profile", DeleteAsk: "mara@studio.example",
+		Page: p, Saved: "profile", Keeps: true, DeleteAsk: "mara@studio.example",
 		Person:   pages.Person{Email: "mara@studio.example", EmailVerified: true, Username: "mara", FirstName: "Mara", LastName: "Keller", Locale: "fr"},
 		Password: pages.PasswordState{Set: true, AskCurrent: true, ChangedAt: ago(253 * day), MinLength: 8},
 		Sessions: []pages.SessionRow{
-			{ID: "ses_1", Device: "Firefox on Linux", Kind: "desktop", Place: "Lisbon, PT", IP: "203.0.113.7", Since: ago(3 * day), LastSeen: noon, Current: true},
-			{ID: "ses_2", Device: "Safari on iPhone", Kind: "mobile", Place: "Berlin, DE", IP: "2001:db8::17", Since: ago(40 * day), LastSeen: ago(2 * time.Hour)},
+			{ID: "ses_1", Device: "Firefox, Linux", Kind: "desktop", Place: "Lisbon, PT", IP: "203.0.113.7", Since: ago(3 * day), LastSeen: noon, Current: true},
+			{ID: "ses_2", Device: "Safari, iPhone", Kind: "mobile", Place: "Berlin, DE", IP: "2001:db8::17", Since: ago(40 * day), LastSeen: ago(2 * time.Hour)},
 			{ID: "ses_3", Device: "curl", Kind: "cli", IP: "198.51.100.23", Since: ago(9 * day), LastSeen: ago(6 * day)},
 			{ID: "ses_4", LastSeen: ago(26 * day), Since: ago(26 * day), Kind: "other", IP: "198.51.100.99"},
 		},
 		Activity: []pages.ActivityRow{
-			{Text: p.T.Event("sign_in.succeeded"), At: ago(3 * time.Minute), Device: "Firefox on Linux", Place: "Lisbon, PT", IP: "203.0.113.7"},
-			{Text: p.T.Event("sign_in.failed"), At: ago(5 * time.Hour), Refused: true, Device: "Chrome on Windows", Place: "Lagos, NG", IP: "192.0.2.44"},
-			{Text: p.T.Event("password.changed"), At: ago(253 * day), Device: "Safari on iPhone", IP: "2001:db8::17"},
+			{Text: p.T.Event("sign_in.succeeded"), At: ago(3 * time.Minute), Device: "Firefox, Linux", Place: "Lisbon, PT", IP: "203.0.113.7"},
+			{Text: p.T.Event("sign_in.failed"), At: ago(5 * time.Hour), Refused: true, Device: "Chrome, Windows", Place: "Lagos, NG", IP: "192.0.2.44"},
+			{Text: p.T.Event("password.changed"), At: ago(253 * day), Device: "Safari, iPhone", IP: "2001:db8::17"},
 			{Text: p.T.Event("nobody.knows"), At: time.Date(2025, 3, 1, 9, 30, 0, 0, time.UTC)},
 		},
 	}

@@ -9,11 +9,13 @@ import (
 var icons = map[string]string{
 	"alert":    `<circle cx="12" cy="12" r="9"/><path d="M12 7.5V13M12 16.4v.1"/>`,
 	"arrow":    `<path d="M5 12h14M13 6l6 6-6 6"/>`,
+	"back":     `<path d="M8.5 5 4 9.5 8.5 14M4.5 9.5H14a5.5 5.5 0 0 1 0 11H9"/>`,
 	"check":    `<circle cx="12" cy="12" r="9"/><path d="m8 12.4 2.7 2.7L16 9.6"/>`,
 	"clock":    `<circle cx="12" cy="12" r="9"/><path d="M12 7v5.2l3.4 2"/>`,
 	"exit":     `<path d="M14 4H7.5A1.5 1.5 0 0 0 6 5.5v13A1.5 1.5 0 0 0 7.5 20H14M11 12h9.5M17 8.5l3.5 3.5-3.5 3.5"/>`,
 	"eye":      `<path d="M2.8 12c3.6-6.7 14.8-6.7 18.4 0-3.6 6.7-14.8 6.7-18.4 0z"/><circle cx="12" cy="12" r="2.75"/><path d="M4.5 20 19.5 4"/>`,
 	"globe":    `<circle cx="12" cy="12" r="9"/><path d="M3 12h18M12 3c4.8 5 4.8 13 0 18M12 3c-4.8 5-4.8 13 0 18"/>`,
+	"key":      `<circle cx="8" cy="15" r="4.5"/><path d="m11.3 11.7 8.2-8.2M16 7l3 3"/>`,
 	"laptop":   `<rect x="5" y="5" width="14" height="10" rx="1.75"/><path d="M3 19h18"/>`,
 	"lock":     `<rect x="5" y="10.5" width="14" height="9.5" rx="2.5"/><path d="M8 10.5V8a4 4 0 0 1 8 0v2.5"/>`,
 	"mail":     `<rect x="3" y="5" width="18" height="14" rx="3"/><path d="m4.2 7.8 7.8 5.4 7.8-5.4"/>`,
@@ -35,7 +37,7 @@ func icon(name string) (template.HTML, error) {
 		return "", fmt.Errorf("no icon is called %q", name)
 	}
 	class := "i"
-	if name == "arrow" || name == "exit" || name == "out" {
+	if name == "arrow" || name == "exit" || name == "out" || name == "back" {
 		class = "i flip" // they point along the line
 	}
 	return template.HTML(`<svg class="` + class + `" viewBox="0 0 24 24" aria-hidden="true">` + body + `</svg>`), nil

@@ -40,12 +40,12 @@ func (p *Pages) linkForm(c *web.Call, v visit) error {
 	token := tokenOf(c, v)
 	subject, err := p.Auth.LinkSubject(c.R.Context(), token, v.from, signin.SignIn, signin.SignUp)
 	if err != nil {
-		return p.linkOver(c, v, err)
+		return p.linkOver(c, v, signin.SignIn, err)
 	}
 	v.to = p.onwardOf(subject)
 	view := Link{Page: p.page(c), Address: subject.Address, Here: subject.Here, SignUp: subject.Purpose == signin.SignUp}
 	if view.SignUp && !view.Here {
-		return p.showOver(c, http.StatusOK, v, Elsewhere)
+		return p.showOver(c, http.StatusOK, v, signin.SignIn, Elsewhere)
 	}
 	view.Carry = append(v.to.carry(), Pair{"token", token.Reveal()})
 	return p.show(c, http.StatusOK, view, v.to.onward()...)
@@ -72,7 +72,7 @@ func (p *Pages) onwardOf(subject auth.Subject) destination {
 func (p *Pages) openLink(c *web.Call, v visit) error {
 	out, err := p.Auth.RedeemLink(c.R.Context(), tokenOf(c, v), "", v.from)
 	if err != nil {
-		return p.linkOver(c, v, err)
+		return p.linkOver(c, v, signin.SignIn, err)
 	}
 	if out.Approval == nil {
 		return p.goOn(c, out.Outcome, v)
@@ -108,13 +108,13 @@ func (p *Pages) approveLink(c *web.Call, v visit) error {
 	approved, err := p.Auth.ApproveLink(c.R.Context(), token, match, decision, v.from)
 	switch {
 	case err != nil:
-		return p.linkOver(c, v, err)
+		return p.linkOver(c, v, signin.SignIn, err)
 	case approved:
-		return p.showOver(c, http.StatusOK, v, Approved)
+		return p.showOver(c, http.StatusOK, v, signin.SignIn, Approved)
 	case decision == auth.Deny:
-		return p.showOver(c, http.StatusOK, v, Denied)
+		return p.showOver(c, http.StatusOK, v, signin.SignIn, Denied)
 	}
-	return p.showOver(c, http.StatusOK, v, Mismatched)
+	return p.showOver(c, http.StatusOK, v, signin.SignIn, Mismatched)
 }
 
 // plainDigit reads the digits of Arabic and Persian keyboards, and drops what is none.
@@ -128,20 +128,20 @@ func plainDigit(r rune) rune {
 }
 
 // linkOver tells why a link does nothing any more.
-func (p *Pages) linkOver(c *web.Call, v visit, why error) error {
+func (p *Pages) linkOver(c *web.Call, v visit, purpose signin.Purpose, why error) error {
 	for _, end := range []struct {
 		refusal *fault.Fault
 		state   OverState
-	}{{signin.ErrLinkExpired, Expired}, {signin.ErrLinkUsed, Used}, {auth.ErrLinkElsewhere, Elsewhere}} {
+	}{{signin.ErrLinkExpired, Expired}, {signin.ErrAttemptExpired, Expired}, {signin.ErrLinkUsed, Used}, {auth.ErrLinkElsewhere, Elsewhere}} {
 		if errors.Is(why, end.refusal) {
-			return p.showOver(c, web.StatusOf(end.refusal), v, end.state)
+			return p.showOver(c, web.StatusOf(end.refusal), v, purpose, end.state)
 		}
 	}
 	return why
 }
 
-func (p *Pages) showOver(c *web.Call, status int, v visit, state OverState) error {
-	view := Over{Page: p.page(c), State: state, SignInURL: v.to.link("/sign-in"), SignUpURL: p.signUpURL(v.to)}
+func (p *Pages) showOver(c *web.Call, status int, v visit, purpose signin.Purpose, state OverState) error {
+	view := Over{Page: p.page(c), Purpose: purpose, State: state, SignInURL: v.to.link("/sign-in"), SignUpURL: p.signUpURL(v.to)}
 	if _, err := c.Identify(); err == nil {
 		view.SignedIn = true
 	}
@@ -169,57 +169,3 @@ type Approval struct {
 
 // Screen names the template.
 func (Approval) Screen() string { return "approval" }
-
-// OverState is how a link ended.
-type OverState int
-
-// The ends of links.
-const (
-	Approved   OverState = iota // the other device is in
-	Denied                      // it was turned away on request
-	Mismatched                  // it was turned away for a wrong number
-	Elsewhere                   // a sign-up that another browser began
-	Expired
-	Used
-)
-
-// Over tells that a link has done what it could.
-type Over struct {
-	Page
-	State     OverState
-	SignedIn  bool   // decides where the way out leads
-	SignInURL string // where a new beginning is
-	SignUpURL string // "" where accounts cannot be made here
-}
-
-// Screen names the template.
-func (Over) Screen() string { return "over" }
-
-// Approved, Elsewhere, Expired and Used are for the template.
-func (v Over) Approved() bool  { return v.State == Approved }
-func (v Over) Elsewhere() bool { return v.State == Elsewhere }
-func (v Over) Expired() bool   { return v.State == Expired }
-func (v Over) Used() bool      { return v.State == Used }
-
-// overWords are the keys of what the page says, before "_title" and "_lede".
-var overWords = map[OverState]string{
-	Approved: "over.approved", Denied: "over.denied", Mismatched: "over.mismatch", Elsewhere: "over.elsewhere",
-	Expired: "over.expired", Used: "over.used",
-}
-
-// Heading says what happened, Lede what to do next.
-func (v Over) Heading() string { return v.T.Text(overWords[v.State] + "_title") }
-func (v Over) Lede() string    { return v.T.Text(overWords[v.State] + "_lede") }
-
-// Icon goes with the heading.
-func (v Over) Icon() string {
-	switch v.State {
-	case Approved:
-		return "check"
-	case Expired:
-		return "clock"
-	case Elsewhere:
-		return "laptop"
-	}
-	return "shield"
-}

@@ -115,7 +115,7 @@ func TestApprovalStory(t *testing.T) {
 		phone.Axe("link elsewhere")
 		phone.Go(".card .btn-primary")
 		phone.Axe("approval")
-		if text := phone.Text(".facts"); !strings.Contains(text, "Chrome on Linux") || !strings.Contains(text, "127.0.0.1") {
+		if text := phone.Text(".facts"); !strings.Contains(text, "Chrome, Linux") || !strings.Contains(text, "127.0.0.1") {
 			t.Errorf("what waits is called %q", text)
 		}
 		phone.Fill("#match", waiting.Text(".match"))
@@ -192,10 +192,10 @@ func TestLinksWithoutScripts(t *testing.T) {
 			waiting := askForLink(t, c, "mia@example.com")
 			landing := phone.Do("GET", linkTo(t, s, "mia@example.com"), nil).Want(http.StatusOK)
 			question := send(t, phone, landing, "/sign-in/link").Want(http.StatusOK)
-			says(t, question, "Firefox on Linux")
+			says(t, question, "Firefox, Linux")
 			for _, slip := range []string{"", "4", "123", "xx"} { // no guess, so nothing is lost
 				question = send(t, phone, question, "/sign-in/link/approve", "decision", "approve", "match", slip).Want(http.StatusUnprocessableEntity)
-				says(t, question, "Firefox on Linux")
+				says(t, question, "Firefox, Linux")
 				says(t, question, "Enter the two digits")
 			}
 			match := strings.Map(func(r rune) rune { return r - '0' + '٠' }, matchOn(t, waiting)) // an Arabic keyboard

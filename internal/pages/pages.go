@@ -54,8 +54,9 @@ func (p *Pages) Table() web.Table {
 		{Pattern: "GET /static/{file}", Guard: web.Anyone, Limit: reading, Handle: web.Plain(p.static)},
 		{Pattern: "GET /.well-known/change-password", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.changePasswordURL)},
 	}
-	t = append(t, p.letters()...)
-	t = append(t, p.account()...)
+	for _, part := range []web.Table{p.letters(), p.recovery(), p.undoing(), p.account()} {
+		t = append(t, part...)
+	}
 	return append(t, p.development()...)
 }
 
@@ -89,7 +90,7 @@ func backTo(path string) string {
 		return "/account/confirm"
 	case strings.HasPrefix(path, "/account"):
 		return "/account"
-	case path == "/sign-up":
+	case path == "/sign-up" || path == "/recovery":
 		return path
 	}
 	return "/sign-in"

@@ -124,6 +124,7 @@ func TestFormMarkup(t *testing.T) {
 		"sign-up-refused": {`aria-describedby="password-error password-hint"`, `href="#username"`, `<ul><li><a href="#email">`},
 		"code":            {`inputmode="numeric"`, `autocomplete="one-time-code"`, `enterkeyhint="go"`, `action="/sign-in/code/resend"`, `dir="ltr"`, `name="attempt"`},
 		"code-anywhere":   {`href="https://mail.google.com/mail/" target="_blank" rel="noreferrer"`, `data-await="/v1/sign-in/attempts/att_`, `action="/sign-in/complete"`},
+		"new-password":    {`autocomplete="new-password" minlength="8" passwordrules="minlength: 8;"`, `name="token"`, `aria-describedby="new_password-hint"`},
 		"link":            {`action="/sign-in/link" data-go`, `name="token"`},
 		"approval":        {`inputmode="numeric" autocomplete="off"`, `name="decision" value="approve"`, `name="decision" value="deny"`},
 		"approval-empty":  {`role="alert"`, `aria-describedby="match-error match-hint"`},

@@ -25,7 +25,8 @@ func (p *Pages) signInForm(c *web.Call, v visit) error {
 	page := p.page(c)
 	page.Carry = v.to.carry()
 	return p.show(c, http.StatusOK, SignIn{
-		Page: page, Identifier: v.values["login_hint"], SignUpURL: p.signUpURL(v.to), Ended: v.values["ended"] != "",
+		Page: page, Identifier: v.values["login_hint"], SignUpURL: p.signUpURL(v.to),
+		ForgotURL: v.to.link("/recovery"), Ended: v.values["ended"] != "", Changed: v.values["changed"] != "",
 	}, v.to.onward()...)
 }
 
@@ -79,7 +80,7 @@ func (p *Pages) refuseSignIn(c *web.Call, v visit, why error) error {
 		return err
 	}
 	return p.show(c, status, SignIn{
-		Page: page, Problem: problem, Identifier: v.values["identifier"], SignUpURL: p.signUpURL(v.to),
+		Page: page, Problem: problem, Identifier: v.values["identifier"], SignUpURL: p.signUpURL(v.to), ForgotURL: v.to.link("/recovery"),
 	}, v.to.onward()...)
 }
 
@@ -188,6 +189,8 @@ func (p *Pages) signedOut(c *web.Call) error {
 	query := c.R.URL.Query()
 	view := SignedOut{Page: p.page(c), SignInURL: "/sign-in"}
 	switch {
+	case query.Get("closed") != "":
+		view.After = Closed
 	case query.Get("deleted") != "":
 		view.After = Deleted
 		view.SignUpURL = p.signUpURL(destination{})

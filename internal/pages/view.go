@@ -97,6 +97,8 @@ type SignIn struct {
 	Identifier string // what was typed before, or a login hint
 	SignUpURL  string // "" where accounts cannot be made here
 	Ended      bool   // says that the session has ended
+	Changed    bool   // says that the password was changed
+	ForgotURL  string
 }
 
 // Screen names the template.
@@ -123,6 +125,7 @@ const (
 	OutHere Farewell = iota
 	OutEverywhere
 	Deleted
+	Closed // deleted, unless its person takes that back
 )
 
 // SignedOut says goodbye.
@@ -139,8 +142,9 @@ func (SignedOut) Screen() string { return "signed-out" }
 // Everywhere reports whether every session has ended.
 func (v SignedOut) Everywhere() bool { return v.After == OutEverywhere }
 
-// Deleted reports whether the account is gone.
+// Deleted reports whether the account is gone, Closed whether it will be.
 func (v SignedOut) Deleted() bool { return v.After == Deleted }
+func (v SignedOut) Closed() bool  { return v.After == Closed }
 
 // The forms of the account page, as Account.Section names them.
 const (
@@ -165,6 +169,7 @@ type Account struct {
 	Sessions  []SessionRow // the present one first
 	Activity  []ActivityRow
 	DeleteAsk string // what must be typed to delete the account: its address or username
+	Keeps     bool   // a deletion can be taken back for a while
 }
 
 // Screen names the template.

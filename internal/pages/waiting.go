@@ -76,7 +76,7 @@ func (p *Pages) showCode(c *web.Call, v visit, why error) error {
 		return err
 	}
 	view := Code{
-		Page: page, Attempt: v.values["attempt"], SentTo: owed.SentTo, Mailbox: mailboxOf(owed.SentTo), Match: owed.Match,
+		Page: page, Action: "/sign-in/code", Attempt: v.values["attempt"], SentTo: owed.SentTo, Mailbox: mailboxOf(owed.SentTo), Match: owed.Match,
 		ExpiresIn: owed.ExpiresIn, ResendIn: owed.ResendIn, Resent: v.values["resent"] != "" && why == nil,
 		ChangeURL: v.to.link(changeURL, "prompt", "login"),
 	}
@@ -105,7 +105,7 @@ func (p *Pages) waitOver(c *web.Call, v visit) error {
 	page := p.page(c)
 	page.Carry, page.Path = v.to.carry(), v.to.link("/sign-in")
 	return p.show(c, http.StatusUnauthorized, SignIn{
-		Page: page, Problem: &Problem{Text: page.T.Text("wait.denied")}, SignUpURL: p.signUpURL(v.to),
+		Page: page, Problem: &Problem{Text: page.T.Text("wait.denied")}, SignUpURL: p.signUpURL(v.to), ForgotURL: v.to.link("/recovery"),
 	}, v.to.onward()...)
 }
 
@@ -149,12 +149,14 @@ func (p *Pages) completeWaiting(c *web.Call, v visit) error {
 type Code struct {
 	Page
 	Problem   *Problem
-	Attempt   string   // what the screen waits for
+	Action    string   // where the code is sent
+	Attempt   string   // whose link the screen waits for; "" waits for none
 	SentTo    string   // masked
 	Mailbox   *Mailbox // where the letter can be read; nil when nobody knows
 	Match     string   // the two digits for a link that is opened elsewhere; "" shows none
 	ExpiresIn time.Duration
 	ResendIn  time.Duration // how long a new code must wait
+	Secured   bool          // says that strangers are signed out
 	Resent    bool          // says that a new code is on its way
 	ChangeURL string        // where another address can be given
 }

@@ -1,0 +1,100 @@
+package pages
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/limenauth/limen/internal/auth"
+	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
+	"github.com/limenauth/limen/internal/web"
+)
+
+// undoing are the links that take something back, confirm it or deny it. Opening one
+// changes nothing; its button does the deed and signs nobody in.
+func (p *Pages) undoing() web.Table {
+	done := func(purpose signin.Purpose, state OverState, do func(context.Context, secret.Text, session.Browser) error) func(*web.Call, visit) error {
+		return func(c *web.Call, v visit) error {
+			if err := do(c.R.Context(), tokenOf(c, v), v.from); err != nil {
+				return p.linkOver(c, v, purpose, err)
+			}
+			return p.showOver(c, http.StatusOK, v, purpose, state)
+		}
+	}
+	confirm := func(ctx context.Context, token secret.Text, b session.Browser) error {
+		_, err := p.Auth.ConfirmEmail(ctx, auth.EmailProof{Token: token}, b)
+		return err
+	}
+	var t web.Table
+	for _, link := range []struct {
+		purpose signin.Purpose
+		do      func(*web.Call, visit) error
+	}{
+		{signin.NotMe, p.notMe},
+		{signin.UndoEmail, done(signin.UndoEmail, Restored, p.Auth.UndoEmail)},
+		{signin.UndoDeletion, done(signin.UndoDeletion, Kept, p.Auth.UndoDeletion)},
+		{signin.VerifyEmail, done(signin.VerifyEmail, Confirmed, confirm)},
+	} {
+		t = append(t,
+			web.Row{Pattern: "GET " + askPaths[link.purpose], Guard: web.Anyone, Limit: reading, Handle: p.asked(p.ask(link.purpose))},
+			web.Row{Pattern: "POST " + askPaths[link.purpose], Guard: web.Anyone, Limit: trying, Handle: p.posted(link.do)})
+	}
+	return t
+}
+
+// askPaths are where the letters' links lead.
+var askPaths = map[signin.Purpose]string{
+	signin.NotMe: "/not-me", signin.UndoEmail: "/undo/email", signin.UndoDeletion: "/undo/deletion", signin.VerifyEmail: "/email/confirm",
+}
+
+// ask shows what a link would do.
+func (p *Pages) ask(purpose signin.Purpose) func(*web.Call, visit) error {
+	return func(c *web.Call, v visit) error {
+		token := tokenOf(c, v)
+		subject, err := p.Auth.LinkSubject(c.R.Context(), token, v.from, purpose)
+		if err != nil {
+			return p.linkOver(c, v, purpose, err)
+		}
+		view := Ask{Page: p.page(c), Purpose: purpose, Address: subject.Address}
+		view.Carry = []Pair{{"token", token.Reveal()}}
+		return p.show(c, http.StatusOK, view)
+	}
+}
+
+// notMe ends what was not its owner and leads on to a new password.
+func (p *Pages) notMe(c *web.Call, v visit) error {
+	owed, err := p.Auth.NotMe(c.R.Context(), tokenOf(c, v), v.from)
+	if err != nil {
+		return p.linkOver(c, v, signin.NotMe, err)
+	}
+	return p.awaitRecovery(c, v, owed, "secured", "1")
+}
+
+// Ask is the page behind a link that takes something back, confirms it or denies it.
+type Ask struct {
+	Page
+	Purpose signin.Purpose
+	Address string // masked; which address is to be confirmed
+}
+
+// Screen names the template.
+func (Ask) Screen() string { return "ask" }
+
+// Action is where the button leads.
+func (v Ask) Action() string { return askPaths[v.Purpose] }
+
+// Heading asks, Lede tells what the button does, and Submit is its label.
+func (v Ask) Heading() string { return v.T.Text("ask." + string(v.Purpose) + "_title") }
+func (v Ask) Submit() string  { return v.T.Text("ask." + string(v.Purpose) + "_submit") }
+func (v Ask) Lede() string {
+	if v.Confirms() {
+		return ""
+	}
+	return v.T.Text("ask." + string(v.Purpose) + "_lede")
+}
+
+// Confirms and Alarms are for the template: an address is to be confirmed, something has
+// happened that should not have.
+func (v Ask) Confirms() bool { return v.Purpose == signin.VerifyEmail }
+func (v Ask) Alarms() bool   { return v.Purpose == signin.NotMe }
