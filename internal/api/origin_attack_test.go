@@ -114,7 +114,7 @@ func TestEveryRowRefusesOtherOrigins(t *testing.T) {
 // TestEveryGuardHolds: without credentials, with those of another kind, and with those of a
 // session that has ended, every guarded row refuses.
 func TestEveryGuardHolds(t *testing.T) {
-	s := app.SQLite(t, nil)
+	s := app.SQLite(t, manyNetworks)
 	c := signedIn(t, s, "guard@example.com", "")
 	_, key, err := s.Issuer.CreateServerKey(t.Context(), "metrics", []string{"metrics"}, "operator")
 	if err != nil {
@@ -123,7 +123,7 @@ func TestEveryGuardHolds(t *testing.T) {
 	ended := s.Client(t, "")
 	ended.SignIn("guard@example.com")
 	ended.Do("POST", "/v1/sign-out", nil).Want(http.StatusNoContent)
-	for _, r := range rows(t, s) {
+	for n, r := range rows(t, s) {
 		var body any
 		if r.unsafe() {
 			body = app.M{}
@@ -133,6 +133,7 @@ func TestEveryGuardHolds(t *testing.T) {
 		}
 		refused := func(who string, want []int, header ...string) {
 			t.Helper()
+			header = append(header, "X-Forwarded-For", network(n)) // no row spends another's tries
 			got := s.Client(t, "").Do(r.method, r.path, body, header...)
 			for _, status := range want {
 				if got.Status == status {
