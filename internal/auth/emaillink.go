@@ -29,6 +29,9 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 	if err != nil {
 		return Verification{}, err
 	}
+	if in.Locale, err = language(in.Locale); err != nil {
+		return Verification{}, err
+	}
 	if !a.Post.Ready() {
 		return Verification{}, errNoRelay
 	}
@@ -57,7 +60,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 		try.Decoy = !found && purpose == signin.SignIn
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if found {
-			try.Account, try.CredentialVersion, try.Address.Text = who.ID, who.CredentialVersion, stored
+			try.Account, try.CredentialVersion = who.ID, who.CredentialVersion
 			try.Locale = a.locale(who.Locale)
 		}
 		a.waiting(&try, b)
@@ -68,6 +71,15 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 		return Verification{}, err
 	}
 	return *owed, nil
+}
+
+// language checks the language that somebody unknown would like to be written to in.
+func language(locale string) (string, error) {
+	if locale == "" {
+		return "", nil
+	}
+	p, err := account.Profile{Locale: &locale}.Check()
+	return value(p.Locale), err
 }
 
 // ownerOf finds who verified an address, and how they wrote it.

@@ -40,6 +40,9 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 	if err != nil {
 		return Verification{}, err
 	}
+	if in.Locale, err = language(in.Locale); err != nil {
+		return Verification{}, err
+	}
 	if err := a.mayText(ctx, phone, b); err != nil {
 		return Verification{}, err
 	}

@@ -20,6 +20,9 @@ func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b sessio
 	if err != nil {
 		return Verification{}, err
 	}
+	if locale, err = language(locale); err != nil {
+		return Verification{}, err
+	}
 	if !a.Post.Ready() {
 		return Verification{}, errNoRelay
 	}
@@ -49,7 +52,7 @@ func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.
 	try.Address, try.Locale = address, a.locale(locale)
 	try.Decoy = !found || who.Barred()
 	if !try.Decoy {
-		try.Account, try.CredentialVersion, try.Address.Text, try.Locale = who.ID, who.CredentialVersion, stored, a.locale(who.Locale)
+		try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(who.Locale)
 	}
 	return a.send(ctx, tx, try, stored, value, cookie, b, audit.RecoveryRequested)
 }

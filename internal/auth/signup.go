@@ -232,7 +232,8 @@ var paths = map[signin.Purpose]string{
 }
 
 // letterFor is the letter of an attempt: code and link or, for a decoy, a word to whoever
-// owns the address that somebody claimed, or to an address that nobody has.
+// owns the address that somebody claimed, or to an address that nobody has. Stored is how
+// its owner wrote it: who has an account is written there, never to what somebody typed.
 func letterFor(try signin.Attempt, code, token secret.Text, owner account.ID, stored string) letters.Letter {
 	l := letters.Letter{
 		Template: templates[try.Purpose], Channel: try.Channel, Account: owner, Locale: try.Locale, To: try.Address.Text,
@@ -248,6 +249,11 @@ func letterFor(try signin.Attempt, code, token secret.Text, owner account.ID, st
 		l.Template = letters.Nothing
 	default:
 		l.Code = code
+		if entry := try.Purpose == signin.SignIn || try.Purpose == signin.Recover; entry && try.Channel == account.ByEmail {
+			if l.To = stored; stored == "" { // given up since
+				l.Template = letters.Nothing
+			}
+		}
 		if try.Channel == account.ByPhone && try.Purpose == signin.SignIn {
 			l.Fallback = stored // to whom the account belongs; a number itself is proven by itself alone
 		}
