@@ -172,9 +172,10 @@ func TestLinksWithoutScripts(t *testing.T) {
 			c := s.Client(t, "")
 			page := c.Do("GET", "/sign-in", nil).Want(http.StatusOK)
 			page = follow(t, c, c.Do("POST", "/sign-in/email", url.Values{"identifier": {" Mia@example.com "}}))
-			says(t, page, "m•••@example.com")
+			says(t, page, "M•••@example.com")
 			early := send(t, c, page, "/sign-in/complete").Want(http.StatusConflict)
 			says(t, early, "hasn’t been approved yet")
+			says(t, send(t, c, page, "/sign-in/code/resend").Want(http.StatusTooManyRequests), "Wait 30 seconds")
 			landing := c.Do("GET", linkTo(t, s, "mia@example.com"), nil).Want(http.StatusOK)
 			says(t, landing, "Continue as")
 			if to := send(t, c, landing, "/sign-in/link").Want(http.StatusSeeOther).Header.Get("Location"); to != "/account" {
@@ -383,4 +384,19 @@ func TestScannerZoo(t *testing.T) {
 		send(t, c, c.Do("GET", link, nil).Want(http.StatusOK), "/sign-in/link").Want(http.StatusSeeOther)
 		c.Do("GET", "/account", nil).Want(http.StatusOK)
 	})
+}
+
+// TestWithoutARelay: what needs a letter is not offered, and refused where somebody asks.
+func TestWithoutARelay(t *testing.T) {
+	s := app.SQLite(t, nil)
+	s.Post.Sender = nil
+	c := s.Client(t, "")
+	for _, path := range []string{"/sign-in", "/sign-up"} {
+		if page := c.Do("GET", path, nil).Want(http.StatusOK); strings.Contains(string(page.Body), "formaction") || strings.Contains(string(page.Body), "/recovery") {
+			t.Errorf("%s offers a letter", path)
+		}
+	}
+	c.Do("POST", "/sign-in/email", url.Values{"identifier": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
+	c.Do("POST", "/sign-up/email", url.Values{"email": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
+	c.Do("POST", "/recovery", url.Values{"email": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
 }

@@ -34,11 +34,12 @@ func TestPagesReflectNothing(t *testing.T) {
 	in.Do("POST", "/sign-in", url.Values{"identifier": {"page@example.com"}, "password": {app.Password}}).Want(http.StatusSeeOther)
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.}}`
 	query := url.Values{}
-	for _, name := range []string{"login_hint", "for", "attempt", "saved", "ended", "ui_locales", "theme", "error", "error_description", "resent", "screen_hint", "deleted", "everywhere", evil} {
+	for _, name := range []string{"login_hint", "for", "attempt", "saved", "ended", "ui_locales", "theme", "error", "error_description", "resent", "screen_hint", "deleted", "everywhere", "token", "email", "via", "code", "device", "place", "secured", "changed", "closed", evil} {
 		query.Set(name, evil)
 	}
 	for _, c := range []*app.Client{s.Client(t, ""), in} {
-		for _, path := range []string{"/", "/sign-in", "/sign-up", "/sign-in/code", "/signed-out", "/account", "/account/confirm", "/nothing-here", "/dev/inbox"} {
+		for _, path := range []string{"/", "/sign-in", "/sign-up", "/sign-in/code", "/signed-out", "/account", "/account/confirm", "/nothing-here", "/dev/inbox",
+			"/sign-in/link", "/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/email", "/undo/deletion", "/email/confirm"} {
 			for _, method := range []string{"GET", "HEAD"} {
 				page := c.Do(method, path+"?"+query.Encode(), nil, "Accept", "text/html")
 				if page.Status >= 500 {
@@ -53,8 +54,12 @@ func TestPagesReflectNothing(t *testing.T) {
 				safeHeaders(t, method+" "+path, page)
 			}
 		}
-		for _, form := range []string{"/sign-in", "/sign-up"} {
-			page := c.Do("POST", form, url.Values{"identifier": {evil}, "email": {evil}, "username": {evil}, "password": {"short"}})
+		for _, form := range []string{"/sign-in", "/sign-up", "/sign-in/email", "/sign-up/email", "/sign-in/complete", "/sign-in/link", "/sign-in/link/approve",
+			"/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/email", "/undo/deletion", "/email/confirm"} {
+			page := c.Do("POST", form, url.Values{
+				"identifier": {evil}, "email": {evil}, "username": {evil}, "password": {"short"}, "attempt": {evil}, "via": {evil}, "code": {evil},
+				"token": {evil}, "device": {evil}, "place": {evil}, "decision": {"approve"}, "match": {""}, "new_password": {evil},
+			})
 			if strings.Contains(string(page.Body), "<script>alert") {
 				t.Errorf("POST %s carries markup on", form)
 			}

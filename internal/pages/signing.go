@@ -22,12 +22,20 @@ func (p *Pages) signInForm(c *web.Call, v visit) error {
 		c.Redirect(v.to.link("/sign-up"))
 		return nil
 	}
-	page := p.page(c)
-	page.Carry = v.to.carry()
-	return p.show(c, http.StatusOK, SignIn{
-		Page: page, Identifier: v.values["login_hint"], SignUpURL: p.signUpURL(v.to),
-		ForgotURL: v.to.link("/recovery"), Ended: v.values["ended"] != "", Changed: v.values["changed"] != "",
-	}, v.to.onward()...)
+	view := p.signInView(c, v)
+	view.Path, view.Identifier = c.R.URL.RequestURI(), v.values["login_hint"]
+	view.Ended, view.Changed = v.values["ended"] != "", v.values["changed"] != ""
+	return p.show(c, http.StatusOK, view, v.to.onward()...)
+}
+
+// signInView is the sign-in form with what was typed into it before.
+func (p *Pages) signInView(c *web.Call, v visit) SignIn {
+	view := SignIn{Page: p.page(c), Identifier: v.values["identifier"], SignUpURL: p.signUpURL(v.to), NoLetters: !p.Auth.Post.Ready()}
+	view.Carry, view.Path = v.to.carry(), v.to.link("/sign-in")
+	if !view.NoLetters {
+		view.ForgotURL = v.to.link("/recovery")
+	}
+	return view
 }
 
 // offerContinue asks a person who is signed in already whether to go on to the
@@ -73,15 +81,13 @@ func (p *Pages) signIn(c *web.Call, v visit) error {
 
 // refuseSignIn shows the sign-in form again with the reason why the person is back there.
 func (p *Pages) refuseSignIn(c *web.Call, v visit, why error) error {
-	page := p.page(c)
-	page.Carry, page.Path = v.to.carry(), v.to.link("/sign-in")
-	problem, status, err := p.problem(page, why)
-	if err != nil {
+	view := p.signInView(c, v)
+	var status int
+	var err error
+	if view.Problem, status, err = p.problem(view.Page, why); err != nil {
 		return err
 	}
-	return p.show(c, status, SignIn{
-		Page: page, Problem: problem, Identifier: v.values["identifier"], SignUpURL: p.signUpURL(v.to), ForgotURL: v.to.link("/recovery"),
-	}, v.to.onward()...)
+	return p.show(c, status, view, v.to.onward()...)
 }
 
 func (p *Pages) trySignIn(c *web.Call, form map[string]string, b session.Browser) (auth.Outcome, error) {
@@ -121,7 +127,7 @@ func (p *Pages) signUpForm(c *web.Call, v visit) error {
 func (p *Pages) signUpView(page Page, to destination, form map[string]string) SignUp {
 	return SignUp{
 		Page: page, Email: form["email"], Username: form["username"], AskUsername: true, MinLength: p.MinLength,
-		SignInURL: to.link("/sign-in"),
+		NoLetters: !p.Auth.Post.Ready(), SignInURL: to.link("/sign-in"),
 	}
 }
 

@@ -98,7 +98,8 @@ type SignIn struct {
 	SignUpURL  string // "" where accounts cannot be made here
 	Ended      bool   // says that the session has ended
 	Changed    bool   // says that the password was changed
-	ForgotURL  string
+	ForgotURL  string // "" where nothing can be sent
+	NoLetters  bool   // nothing can be sent, so no link is offered
 }
 
 // Screen names the template.
@@ -110,6 +111,7 @@ type SignUp struct {
 	Problem         *Problem
 	Email, Username string // what was typed before
 	AskUsername     bool
+	NoLetters       bool // nothing can be sent, so no link is offered
 	MinLength       int
 	SignInURL       string
 }

@@ -102,11 +102,9 @@ func (p *Pages) waitOver(c *web.Call, v visit) error {
 	case status != "denied":
 		return p.refuseSignIn(c, v, signin.ErrAttemptExpired)
 	}
-	page := p.page(c)
-	page.Carry, page.Path = v.to.carry(), v.to.link("/sign-in")
-	return p.show(c, http.StatusUnauthorized, SignIn{
-		Page: page, Problem: &Problem{Text: page.T.Text("wait.denied")}, SignUpURL: p.signUpURL(v.to), ForgotURL: v.to.link("/recovery"),
-	}, v.to.onward()...)
+	view := p.signInView(c, v)
+	view.Problem = &Problem{Text: view.T.Text("wait.denied")}
+	return p.show(c, http.StatusUnauthorized, view, v.to.onward()...)
 }
 
 func (p *Pages) redeemCode(c *web.Call, v visit) error {
