@@ -95,18 +95,6 @@ func fill(text string, names map[string]string, escape func(string) string) stri
 	})
 }
 
-// plainName keeps a name, which its owner chose, to one line without characters that
-// nobody sees or that turn the direction of what follows.
-func plainName(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r), unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s)
-}
-
 // noticeLayout is the letter of a campaign whose operator wrote no HTML. Its words are the
 // text part's.
 const noticeLayout = `<!doctype html>
@@ -141,7 +129,7 @@ var noticeTemplate = template.Must(template.New("campaign").Parse(noticeLayout))
 
 // notice renders the letter of a campaign for one person.
 func (r *Renderer) notice(n *notice, firstName, locale string) (mail.Message, error) {
-	names := map[string]string{"first_name": plainName(firstName), "app": plainName(r.app)}
+	names := map[string]string{"first_name": plainName(firstName), "app": r.app}
 	same := func(s string) string { return s }
 	say := r.catalogue.For(r.catalogue.Match(locale, "", ""))
 	foot := say.Text("letter.foot", "app", r.app, "host", r.host)

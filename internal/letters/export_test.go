@@ -28,3 +28,12 @@ func Presentable(said, to string) string {
 
 // LetterID is the id of the letter that a person gets of a campaign.
 func LetterID(campaign string, who account.ID) string { return letterID(campaign, who) }
+
+// PlainName is a name that its owner chose, as a letter shows it.
+func PlainName(s string) string { return plainName(s) }
+
+// WithFacts renders a letter that tells those facts.
+func WithFacts(r *Renderer, t Template, f Facts) (html, plain string, err error) {
+	m, err := r.letter(t, "en", parts{To: "ann@example.com", Facts: f})
+	return m.HTML, m.Text, err
+}

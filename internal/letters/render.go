@@ -1,7 +1,6 @@
 package letters
 
 import (
-	"bytes"
 	"embed"
 	"fmt"
 	"html/template"
@@ -22,6 +21,7 @@ var files embed.FS
 type Renderer struct {
 	catalogue *text.Catalogue
 	layout    *template.Template
+	own       overrides
 	app       string
 	publicURL string
 	host      string
@@ -35,17 +35,35 @@ func NewRenderer(c *text.Catalogue, app, publicURL, host string, codeLife time.D
 	if err != nil {
 		return nil, fmt.Errorf("letters: %w", err)
 	}
-	return &Renderer{catalogue: c, layout: layout, app: app, publicURL: publicURL, host: host, codeLife: codeLife}, nil
+	return &Renderer{catalogue: c, layout: layout, app: foreign(app, maxApp), publicURL: publicURL, host: host, codeLife: codeLife}, nil
 }
 
-// page is what the layout shows; the text part is made of the same words.
-type page struct {
-	Lang, Dir, Subject, Preheader, Lead, Code, Valid, Action, Link, LinkHint string
-	Facts                                                                    []fact
-	Note, Foot                                                               string
+// Page is what a template of letters is given, those of operators included. Fields are
+// added to it and never taken away or renamed. All of it is plain text in the language of
+// the person; "" means that this letter has no such part.
+type Page struct {
+	Template string // the name of the letter, such as sign_in
+	Lang     string // BCP 47
+	Dir      string // "ltr" or "rtl"
+	App      string // the name of the application
+	Host     string // of the public URL
+
+	Subject   string // as in the header: it begins with the code
+	Heading   string // the subject without the code
+	Preheader string // what a list of letters shows beside the subject
+	Lead      string // says what the letter is about
+	Code      string // six digits
+	Valid     string // how long code and link work, and that nobody asks for them
+	Action    string // what the button says
+	Link      string // where it leads; an absolute address
+	LinkHint  string // stands before the address, for whom the button does nothing
+	Facts     []Fact // what happened: when, where, on which device
+	Note      string // what to do if this is unexpected
+	Foot      string // who sent it
 }
 
-type fact struct{ Name, Value string }
+// Fact is one line of what happened.
+type Fact struct{ Name, Value string }
 
 // Templates lists every letter that is sent by e-mail.
 var Templates = []Template{
@@ -55,9 +73,17 @@ var Templates = []Template{
 
 // Preview renders a letter with made-up contents.
 func (r *Renderer) Preview(t Template, locale string) (mail.Message, error) {
+	return r.letter(t, locale, made(t))
+}
+
+// madeCode is the code of letters that are only looked at.
+const madeCode = "012345"
+
+// made are made-up contents of a letter.
+func made(t Template) parts {
 	with := parts{To: "ann@example.com"}
 	if proofs[t] {
-		with.Code = "012345"
+		with.Code = madeCode
 	}
 	if t != Code {
 		with.Path, with.Token = "/sign-in/link", "lnk_example"
@@ -66,7 +92,7 @@ func (r *Renderer) Preview(t Template, locale string) (mail.Message, error) {
 		at := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 		with.Facts = Facts{When: at, Device: "Firefox, Linux", Place: "198.51.100.7", Address: "a•••@example.com", Until: at.Add(72 * time.Hour)}
 	}
-	return r.letter(t, locale, with)
+	return with
 }
 
 // proofs are the letters whose code or link works once and for as long as codes live.
@@ -82,34 +108,57 @@ func (r *Renderer) render(channel string, t Template, locale string, with parts)
 
 // letter renders a letter: subject, text and HTML.
 func (r *Renderer) letter(t Template, locale string, with parts) (mail.Message, error) {
+	p, err := r.page(t, locale, with)
+	if err != nil {
+		return mail.Message{}, err
+	}
+	m := mail.Message{Subject: p.Subject, Code: p.Code}
+	if p.Link != "" {
+		m.Links = []string{p.Link}
+	}
+	m.HTML, m.Text, err = r.write(t, p)
+	return m, err
+}
+
+// page puts a letter into words.
+func (r *Renderer) page(t Template, locale string, with parts) (Page, error) {
 	say := r.catalogue.For(r.catalogue.Match(locale, "", ""))
 	key := "letter." + string(t)
 	if _, ok := say.Args(key + ".subject"); !ok {
-		return mail.Message{}, fmt.Errorf("letters: there is no letter %q", t)
+		return Page{}, fmt.Errorf("letters: there is no letter %q", t)
 	}
-	p := page{
-		Lang: say.Lang(), Dir: say.Dir(), Subject: r.say(say, key+".subject"), Lead: r.say(say, key+".lead"), Code: with.Code,
-		Link: with.link(r.publicURL), Facts: factsOf(say, with.Facts), Note: r.say(say, key+".note"),
-		Foot: say.Text("letter.foot", "app", r.app, "host", r.host),
+	p := Page{
+		Template: string(t), App: r.app, Host: r.host, Lang: say.Lang(), Dir: say.Dir(),
+		Heading: oneLine(r.say(say, key+".subject")), Lead: r.say(say, key+".lead"), Code: with.Code, Link: with.link(r.publicURL),
+		Facts: factsOf(say, with.Facts), Note: r.say(say, key+".note"), Foot: say.Text("letter.foot", "app", r.app, "host", r.host),
 	}
-	p.Preheader = p.Lead
+	p.Subject, p.Preheader = p.Heading, p.Lead
 	if proofs[t] {
 		p.Valid = say.Text("letter.valid", "n", int(math.Ceil(r.codeLife.Minutes()))) + " " + say.Text("letter.secret", "app", r.app)
 	}
-	m := mail.Message{Code: with.Code}
 	if p.Link != "" {
 		p.Action, p.LinkHint = r.say(say, key+".action"), say.Text("letter.link_hint")
-		m.Links = []string{p.Link}
 	}
 	if p.Code != "" {
-		p.Subject, p.Preheader = p.Code+" · "+p.Subject, p.Code+" · "+p.Lead
+		p.Subject, p.Preheader = p.Code+" · "+p.Heading, p.Code+" · "+p.Lead
 	}
-	var html bytes.Buffer
-	if err := r.layout.Execute(&html, p); err != nil {
-		return m, fmt.Errorf("letters: %w", err)
+	return p, nil
+}
+
+// write makes the parts of a letter: by the operator's files where there are any.
+func (r *Renderer) write(t Template, p Page) (html, plain string, err error) {
+	layout := r.layout
+	if mine := r.own.html[t]; mine != nil {
+		layout = mine
 	}
-	m.Subject, m.HTML, m.Text = oneLine(p.Subject), html.String(), p.plain()
-	return m, nil
+	if html, err = execute(layout, p); err != nil {
+		return "", "", err
+	}
+	if mine := r.own.text[t]; mine != nil {
+		plain, err = execute(mine, p)
+		return html, plain, err
+	}
+	return html, p.plain(), nil
 }
 
 // say fills in the name of the application where the words ask for it.
@@ -120,17 +169,17 @@ func (r *Renderer) say(say text.Messages, key string) string {
 	return say.Text(key)
 }
 
-func factsOf(say text.Messages, f Facts) []fact {
-	var out []fact
+func factsOf(say text.Messages, f Facts) []Fact {
+	var out []Fact
 	add := func(name, value string) {
 		if value != "" {
-			out = append(out, fact{say.Text("letter.fact." + name), value})
+			out = append(out, Fact{say.Text("letter.fact." + name), value})
 		}
 	}
 	add("when", instant(f.When))
-	add("device", f.Device)
-	add("place", f.Place)
-	add("address", f.Address)
+	add("device", foreign(unlinked(f.Device), maxFact))
+	add("place", foreign(unlinked(f.Place), maxFact))
+	add("address", foreign(f.Address, maxFact))
 	add("until", instant(f.Until))
 	return out
 }
@@ -143,7 +192,7 @@ func instant(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
-func (p page) plain() string {
+func (p Page) plain() string {
 	var b strings.Builder
 	paragraph := func(part string) {
 		if part != "" {
@@ -154,14 +203,14 @@ func (p page) plain() string {
 	paragraph(p.Lead)
 	paragraph(p.Code)
 	paragraph(p.Valid)
+	var facts []string
+	for _, f := range p.Facts {
+		facts = append(facts, f.Name+": "+f.Value)
+	}
+	paragraph(strings.Join(facts, "\n"))
 	if p.Link != "" {
 		paragraph(p.Action + ":\n" + p.Link)
 	}
-	var facts []string
-	for _, f := range p.Facts {
-		facts = append(facts, f.Name+": "+oneLine(f.Value))
-	}
-	paragraph(strings.Join(facts, "\n"))
 	paragraph(p.Note)
 	paragraph(p.Foot)
 	return strings.TrimRight(b.String(), "\n") + "\n"
