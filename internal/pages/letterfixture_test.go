@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"strings"
 	"time"
 
 	"github.com/limenauth/limen/internal/fault"
@@ -36,6 +37,7 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 			Problem: code.Problem(fault.ErrRateLimited.After(12*time.Second), 8)}},
 		{"link", pages.Link{Page: link, Address: "m•••@studio.example", Here: true}},
 		{"link-sign-up", pages.Link{Page: link, Address: "m•••@studio.example", Here: true, SignUp: true}},
+		{"link-long", pages.Link{Page: link, Address: "m•••@" + strings.Repeat("abcdefghijkl", 5) + "." + strings.Repeat("mnopqrstuvwx", 5) + ".example", Here: true}},
 		{"link-elsewhere", pages.Link{Page: link, Address: "m•••@studio.example"}},
 		{"approval", pages.Approval{Page: link, Device: "Firefox, Linux", Place: "Lisbon, PT"}},
 		{"approval-empty", pages.Approval{Page: link, Place: "2001:db8::17", Problem: link.Problem(fault.Invalidate("match", "required"), 8)}},

@@ -362,7 +362,9 @@ func TestScannerZoo(t *testing.T) {
 			scanner := s.Client(t, "")
 			scanner.Header.Set("User-Agent", agent)
 			scanner.Do("HEAD", link, nil).Want(http.StatusOK)
-			scanner.Do("GET", link, nil).Want(http.StatusOK)
+			if page := scanner.Do("GET", link, nil).Want(http.StatusOK); page.Header.Get("Referrer-Policy") != "no-referrer" || page.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%q: %v", agent, page.Header)
+			}
 			scanner.Do("GET", link, nil, "Purpose", "prefetch", "Sec-Purpose", "prefetch;prerender").Want(http.StatusOK)
 			scanner.Do("OPTIONS", link, nil)
 			scanner.Do("GET", link, nil, "Range", "bytes=0-99")
@@ -399,4 +401,29 @@ func TestWithoutARelay(t *testing.T) {
 	c.Do("POST", "/sign-in/email", url.Values{"identifier": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
 	c.Do("POST", "/sign-up/email", url.Values{"email": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
 	c.Do("POST", "/recovery", url.Values{"email": {"mia@example.com"}}).Want(http.StatusServiceUnavailable)
+}
+
+// TestMailboxes: the waiting screen leads to the mailbox of well-known providers, and to
+// nobody who only looks like one.
+func TestMailboxes(t *testing.T) {
+	s := app.SQLite(t, nil)
+	outside := regexp.MustCompile(`href="(https://[^"]*)"`)
+	for address, want := range map[string]string{
+		"ann@gmail.com": "https://mail.google.com/mail/", "ann@GoogleMail.com": "https://mail.google.com/mail/", "ann@hotmail.fr": "https://outlook.live.com/mail/",
+		"ann@yahoo.co.uk": "https://mail.yahoo.com/", "ann@me.com": "https://www.icloud.com/mail/", "ann@pm.me": "https://mail.proton.me/",
+		"ann@gmail.com.evil.example": "", "ann@yahoo.evil.example": "", "ann@notgmail.com": "", "ann@yahoo.x": "", "ann@example.com": "",
+	} {
+		c := s.Client(t, "")
+		asked := c.Do("POST", "/sign-in/email", url.Values{"identifier": {address}})
+		if asked.Status == http.StatusUnprocessableEntity {
+			continue // no address at all
+		}
+		page, got := follow(t, c, asked).Want(http.StatusOK), ""
+		if m := outside.FindSubmatch(page.Body); m != nil {
+			got = string(m[1])
+		}
+		if got != want {
+			t.Errorf("%s leads to %q", address, got)
+		}
+	}
 }
