@@ -151,6 +151,25 @@ func TestWithoutScripts(t *testing.T) {
 	if got := tab.Text("#posted"); !strings.HasSuffix(got, "&code=424242") {
 		t.Error(got)
 	}
+	tab.Open(url + "/code-anywhere?lang=en")
+	if tab.Count("[data-await] [role=status]:not([hidden])") != 0 {
+		t.Error("a screen that cannot wait says that it does")
+	}
+	tab.Go("[data-await] button")
+	if got := tab.Text("#posted"); got != "/sign-in/complete attempt=att_06bq3k4v9x8dtmz2w1_secret" {
+		t.Error(got)
+	}
+	tab.Open(url + "/sign-in?lang=en")
+	tab.Fill("#identifier", "mara@studio.example")
+	tab.Go("button[formaction]")
+	if got := tab.Text("#posted"); !strings.HasPrefix(got, "/sign-in/email identifier=mara%40studio.example&password=&redirect_to=") {
+		t.Error(got)
+	}
+	tab.Open(url + "/approval?lang=en")
+	tab.Go("button[value=deny]")
+	if got := tab.Text("#posted"); got != "/sign-in/link/approve decision=deny&match=&token=lnk_06bq3k4v9x8dtmz2w1_secret" {
+		t.Error(got)
+	}
 	tab.Open(url + "/account?lang=fr")
 	tab.Go("#sessions li:nth-child(2) button")
 	if got := tab.Text("#posted"); got != "/account/sessions/end id=ses_2" {
@@ -178,6 +197,7 @@ func TestFocusAfterRefusal(t *testing.T) {
 	for screen, want := range map[string]string{
 		"sign-in": "identifier", "sign-in-refused": "alert", "sign-up-refused": "alert", "code-refused": "code",
 		"code-limited": "alert", "confirm": "password", "account-refused": "alert",
+		"approval": "match", "approval-empty": "alert", "recovery": "email", "recovery-refused": "alert", "new-password": "new_password",
 	} {
 		tab.Open(url + "/" + screen + "?lang=en")
 		// Browsers move the focus a moment after the page has loaded.
