@@ -192,10 +192,6 @@ func (c *Config) hashing() factor.Hashing {
 
 func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	cfg := a.Config
-	public, err := url.Parse(a.URL)
-	if err != nil {
-		return err
-	}
 	domains, err := cfg.domains()
 	if err != nil {
 		return err
@@ -208,7 +204,7 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 		}
 		breached = append(breached, more)
 	}
-	renderer, err := letters.NewRenderer(a.catalogue, cfg.AppName, a.URL, public.Host, cfg.CodeLife)
+	renderer, err := cfg.renderer(a.catalogue, a.URL, a.Mode != Operation)
 	if err != nil {
 		return err
 	}

@@ -100,9 +100,10 @@ type TestLetter struct {
 	Taken  bool
 }
 
-// SendTest sends one plain letter to an address over the first relay that takes it, and
-// tells what each relay that was asked answered. It needs no database.
-func SendTest(ctx context.Context, cfg *Config, address string) ([]TestLetter, error) {
+// SendTest sends one letter to an address over the first relay that takes it, and tells
+// what each relay that was asked answered: a plain one, or one of the templates with
+// made-up contents. It needs no database.
+func SendTest(ctx context.Context, cfg *Config, address, template, locale string) ([]TestLetter, error) {
 	if cfg.MailFrom == "" && cfg.URL == "" {
 		return nil, Problems{{Key: "mail-from", Text: "nobody knows whom letters come from; set mail-from, or url, whose host is then used"}}
 	}
@@ -117,8 +118,10 @@ func SendTest(ctx context.Context, cfg *Config, address string) ([]TestLetter, e
 	}
 	letter := mail.Message{
 		ID: secret.ID("msg", clock.Now()), Channel: "email", To: address, From: cfg.sender(public), ReplyTo: cfg.MailReplyTo,
-		Subject: "A test letter from " + cfg.AppName, SentAt: clock.Now(),
-		Text: "This is a test letter from " + cfg.AppName + ".\n\nIf you can read it, letters leave and arrive. Look whether it came into the folder for spam.\n",
+		SentAt: clock.Now(),
+	}
+	if err := cfg.fill(&letter, template, locale); err != nil {
+		return nil, err
 	}
 	var tried []TestLetter
 	for _, s := range relays.Senders {

@@ -162,7 +162,7 @@ func TestSendTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Misbehave(smtp.Sender, smtp.Fault{Code: 451, Enhanced: "4.3.0", Text: "full house"}, 1)
-	tried, err := app.SendTest(t.Context(), cfg, "ann@people.org")
+	tried, err := app.SendTest(t.Context(), cfg, "ann@people.org", "", "")
 	if err != nil || len(tried) != 2 || tried[0].Taken || !strings.Contains(tried[0].Answer, "451 4.3.0 full house") ||
 		!tried[1].Taken || !strings.Contains(tried[1].Answer, "250 2.0.0 OK") {
 		t.Fatalf("%+v %v", tried, err)
@@ -172,10 +172,10 @@ func TestSendTest(t *testing.T) {
 	}
 	// A refusal for good ends it.
 	first.Misbehave(smtp.Rcpt, smtp.Fault{Code: 550, Enhanced: "5.1.1", Text: "nobody"}, 1)
-	if tried, err := app.SendTest(t.Context(), cfg, "ann@people.org"); err != nil || len(tried) != 1 || tried[0].Taken {
+	if tried, err := app.SendTest(t.Context(), cfg, "ann@people.org", "", ""); err != nil || len(tried) != 1 || tried[0].Taken {
 		t.Errorf("%+v %v", tried, err)
 	}
-	if tried, err := app.SendTest(t.Context(), cfg, "no address"); !errors.Is(err, mail.ErrRefused) || len(tried) != 0 {
+	if tried, err := app.SendTest(t.Context(), cfg, "no address", "", ""); !errors.Is(err, mail.ErrRefused) || len(tried) != 0 {
 		t.Errorf("%+v %v", tried, err)
 	}
 	for _, missing := range []string{"url", "smtp"} {
@@ -185,7 +185,7 @@ func TestSendTest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := app.SendTest(t.Context(), cfg, "ann@people.org"); err == nil {
+		if _, err := app.SendTest(t.Context(), cfg, "ann@people.org", "", ""); err == nil {
 			t.Errorf("sent without %s", missing)
 		} else if _, ok := errors.AsType[app.Problems](err); !ok {
 			t.Errorf("without %s: %v", missing, err)

@@ -131,7 +131,7 @@ func TestMaildev(t *testing.T) {
 	if one := c.Do("GET", "/dev/email/msg_3", nil).Want(http.StatusOK); one.Text("subject") != "Grüße" || one.Text("text") != "Salut\n" {
 		t.Errorf("%s", one.Body)
 	}
-	c.Do("GET", "/dev/inbox/msg_2", nil).Want(http.StatusNotFound) // no HTML to show
+	c.Do("GET", "/dev/inbox/msg_2", nil).Want(http.StatusNotFound)              // no HTML to show
 	c.Do("GET", "/dev/email/msg_2", nil).Want(http.StatusNotFound, "not_found") // not a letter
 	c.Do("DELETE", "/dev/email/msg_2", nil).Want(http.StatusNotFound, "not_found")
 	if a := c.Do("DELETE", "/dev/email/msg_3", nil).Want(http.StatusOK); string(a.Body) != "true\n" {

@@ -65,9 +65,6 @@ func (r *Renderer) Override(dir fs.FS) error {
 			errs = append(errs, flaw(name, err))
 		}
 	}
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
 	if all != nil {
 		for _, t := range Templates {
 			if own.html[t] == nil {
@@ -77,7 +74,7 @@ func (r *Renderer) Override(dir fs.FS) error {
 	}
 	trial := *r
 	trial.own = own
-	if err := trial.rehearse(); err != nil {
+	if err := errors.Join(append(errs, trial.rehearse()...)...); err != nil {
 		return err
 	}
 	r.own = own
@@ -116,7 +113,7 @@ func readTemplate(dir fs.FS, name string) (string, error) {
 
 // rehearse writes every letter that has a file of the operator's. One complaint for each
 // file is enough.
-func (r *Renderer) rehearse() error {
+func (r *Renderer) rehearse() []error {
 	complaints := map[string]error{}
 	var files []string
 	complain := func(file string, err error) {
@@ -129,7 +126,7 @@ func (r *Renderer) rehearse() error {
 		for _, l := range r.catalogue.Languages() {
 			p, err := r.page(t, l.Tag, made(t))
 			if err != nil {
-				return err
+				return []error{err}
 			}
 			for i, one := range []Page{p, fullest(p), barest(p)} {
 				real := i == 0 // of the others it is enough that they can be written
@@ -155,7 +152,7 @@ func (r *Renderer) rehearse() error {
 	for _, file := range files {
 		errs = append(errs, complaints[file])
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // unfit says what is wrong with a part of a letter, its markup read, that a template made
