@@ -180,8 +180,8 @@ func TestBothBranchesCostTheSame(t *testing.T) {
 // digitsOnScreen are as random as an attempt.
 var digitsOnScreen = regexp.MustCompile(`"match":"\d\d"`)
 
-// cast makes the people that a stranger may ask about. Everybody was asked for once, so
-// that nobody's code budget is new.
+// cast makes the people that a stranger may ask about. Everybody was asked for once, and a
+// code tried, so that nobody's code budget is new.
 func cast(t *testing.T, s *app.Server) []string {
 	t.Helper()
 	people := []string{"known@example.com", "unkno@example.com", "banne@example.com", "delet@example.com"}
@@ -197,7 +197,11 @@ func cast(t *testing.T, s *app.Server) []string {
 				c.Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
 			}
 		}
-		s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": email}, "X-Forwarded-For", network(i)).Want(http.StatusOK)
+		for path, status := range map[string]int{"/v1/sign-up": http.StatusOK, "/v1/sign-in/email": http.StatusAccepted} {
+			c := s.Client(t, "")
+			attempt := c.Do("POST", path, app.M{"email": email}, "X-Forwarded-For", network(i)).Want(status).Text("attempt")
+			c.Do("POST", "/v1/sign-in/code", app.M{"attempt": attempt, "code": "x"}).Want(http.StatusUnauthorized, "code_incorrect")
+		}
 	}
 	s.Clock.Advance(2 * time.Hour)
 	return people
@@ -240,6 +244,8 @@ func TestAddingAnAddressCostsTheSame(t *testing.T) {
 			return func() *app.Answer { return c.Do("POST", "/v1/me/emails/"+id+"/verify", app.M{"code": "000000"}) }
 		}
 		var first []cost
+		id, _ := added(c, "any@example.com") // the asker's own code budget
+		wrong(id)().Want(http.StatusUnauthorized, "code_incorrect")
 		for i, email := range people {
 			s.Clock.Advance(time.Minute)
 			c.SignIn("asker@example.com")

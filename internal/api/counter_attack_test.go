@@ -125,3 +125,46 @@ func TestTwentyRightCodesAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestCodesCloseForAnAccount: ten wrong codes an hour, whatever they were for and however
+// they came; then codes are closed for the account, whichever of its addresses is tried,
+// while links work.
+func TestCodesCloseForAnAccount(t *testing.T) {
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		ann := withPhone(t, s, "ann@example.com", annsPhone)
+		s.Clock.Advance(time.Second)
+		proven(t, s, ann, "two@example.com")
+		s.Clock.Advance(2 * time.Hour)
+		c := s.Client(t, "token")
+		n, judged := 0, 0
+		guess := func(began *app.Answer, path string, more app.M, to string) {
+			wrong := "000000"
+			if s.CodeFor(t, to) == wrong {
+				wrong = "000001"
+			}
+			body := app.M{"attempt": began.Text("attempt"), "code": wrong}
+			for k, v := range more {
+				body[k] = v
+			}
+			for range 4 {
+				n++
+				if c.Do("POST", path, body, "X-Forwarded-For", network(n%150)).Code() == "code_incorrect" {
+					judged++
+				}
+			}
+		}
+		guess(asked(c, "ann@example.com", nil), "/v1/sign-in/code", nil, "ann@example.com")
+		guess(texted(c, annsPhone, nil), "/v1/sign-in/code", nil, annsPhone)
+		recovery := c.Do("POST", "/v1/recovery", app.M{"email": "two@example.com"}).Want(http.StatusAccepted)
+		guess(recovery, "/v1/recovery/confirm", app.M{"password": newPassword}, "two@example.com")
+		guess(asked(c, "two@example.com", nil), "/v1/sign-in/code", nil, "two@example.com")
+		if judged != 10 {
+			t.Errorf("%d wrong codes were judged in an hour, want 10", judged)
+		}
+		began := asked(c, "two@example.com", nil)
+		body := app.M{"attempt": began.Text("attempt"), "code": s.CodeFor(t, "two@example.com")}
+		c.Do("POST", "/v1/sign-in/code", body).Want(http.StatusTooManyRequests, "too_many_attempts")
+		body = app.M{"attempt": began.Text("attempt"), "token": s.TokenFor(t, "two@example.com")}
+		c.Do("POST", "/v1/sign-in/link", body).Want(http.StatusOK)
+	})
+}

@@ -41,7 +41,8 @@ func TestStrangersLearnNothing(t *testing.T) {
 		const known, unknown = "known@example.com", "never@example.com" // of one length, with other letters
 		signedIn(t, s, known, "")
 		// Both were asked for once before: the first wrong codes of an address open its budget.
-		s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": unknown}).Want(http.StatusOK)
+		attempt := s.Client(t, "").Do("POST", "/v1/sign-up", app.M{"email": unknown}).Want(http.StatusOK).Text("attempt")
+		s.Client(t, "").Do("POST", "/v1/sign-in/code", app.M{"attempt": attempt, "code": "x"}).Want(http.StatusUnauthorized, "code_incorrect")
 		s.Clock.Advance(2 * time.Hour)
 		for _, delivery := range []string{"token", "cookie"} {
 			attempts, clients := map[string]string{}, map[string]*app.Client{}

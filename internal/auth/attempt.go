@@ -92,7 +92,8 @@ func (a *Auth) holds(try signin.Attempt, value secret.Text, b session.Browser) b
 type opened struct {
 	who     account.Account
 	session session.Session
-	budget  factor.Budget // also the lock of the address
+	budget  factor.Budget // of the address, and its lock
+	overall factor.Budget // of the account, over all of its addresses and numbers
 	signin.Attempt
 }
 
@@ -128,6 +129,9 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 	}
 	if try.Address.Key != "" {
 		if o.budget, err = tx.LockBudget(ctx, a.addressHash(try.Address.Key)); err != nil {
+			return o, false, err
+		}
+		if o.overall, err = tx.LockBudget(ctx, a.overallHash(try)); err != nil {
 			return o, false, err
 		}
 	}
@@ -265,26 +269,49 @@ func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try opened, code str
 	if try.Tries >= factor.CodeTries { // its five wrong codes are on record
 		return signin.ErrTooManyAttempts.After(try.ResendIn(tx.Now, a.Rules.ResendAfter)), nil
 	}
-	if !try.budget.Open(tx.Now) {
-		refusal = signin.ErrTooManyAttempts.After(try.budget.ClosedFor(tx.Now))
+	if !try.budget.Open(tx.Now) || !try.overall.Open(tx.Now) {
+		refusal = signin.ErrTooManyAttempts.After(max(try.budget.ClosedFor(tx.Now), try.overall.ClosedFor(tx.Now)))
 		return refusal, tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try.Attempt, b))
 	}
-	hash := a.addressHash(try.Address.Key)
 	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits(code)), []byte(try.ID), []byte(try.Purpose))
 	verdict := try.Challenge().Judge(fits, tx.Now)
 	if verdict.OK {
 		if err := a.countVerified(ctx, tx, try.Attempt); err != nil {
 			return nil, err
 		}
-		return nil, tx.SetBudget(ctx, hash, try.budget.Right())
+		return nil, a.setBudgets(ctx, tx, try, try.budget.Right(), try.overall.Right())
 	}
 	if err := tx.CountTry(ctx, try.ID, verdict.Next.Tries); err != nil {
 		return nil, err
 	}
-	if err := tx.SetBudget(ctx, hash, try.budget.Wrong(tx.Now)); err != nil {
+	if err := a.setBudgets(ctx, tx, try, try.budget.Wrong(tx.Now), try.overall.Wrong(tx.Now)); err != nil {
 		return nil, err
 	}
 	return signin.ErrCodeIncorrect.Left(verdict.TriesLeft), tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
+}
+
+// overallHash stands for the account of an attempt in budgets. An attempt that leads to
+// nobody has a budget of the same kind, which costs the same.
+func (a *Auth) overallHash(try signin.Attempt) string {
+	if try.Account == "" {
+		return a.addressHash("nobody|" + try.Address.Key)
+	}
+	return a.addressHash(string(try.Account))
+}
+
+func (a *Auth) setBudgets(ctx context.Context, tx *store.Tx, try opened, address, overall factor.Budget) error {
+	if err := tx.SetBudget(ctx, a.addressHash(try.Address.Key), address); err != nil {
+		return err
+	}
+	return tx.SetBudget(ctx, a.overallHash(try.Attempt), overall)
+}
+
+// endRuns ends the runs of wrong codes: the owner of the address is here.
+func (a *Auth) endRuns(ctx context.Context, tx *store.Tx, try signin.Attempt) error {
+	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
+		return err
+	}
+	return tx.EndRun(ctx, a.overallHash(try))
 }
 
 func wrongCode(t audit.Type, try signin.Attempt, b session.Browser) audit.Event {

@@ -173,7 +173,7 @@ func (a *Auth) spendLink(ctx context.Context, tx *store.Tx, link signin.Link, tr
 	if err != nil || !used {
 		return granted, signin.ErrLinkUsed, err
 	}
-	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
+	if err := a.endRuns(ctx, tx, try.Attempt); err != nil {
 		return granted, nil, err
 	}
 	if err := a.countVerified(ctx, tx, try.Attempt); err != nil {
@@ -301,7 +301,7 @@ func (a *Auth) CompleteAttempt(ctx context.Context, value secret.Text, b session
 		if refusal, err = a.overtaken(ctx, tx, try); err != nil || refusal != nil {
 			return err
 		}
-		if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
+		if err := a.endRuns(ctx, tx, try.Attempt); err != nil {
 			return err
 		}
 		granted, refusal, err = a.complete(ctx, tx, try, byLink(try.Channel), b, nil)

@@ -79,8 +79,11 @@ func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, 
 	return granted, orRefusal(err, refusal)
 }
 
-// proven ends the run of wrong codes against a person's address: its owner is here.
+// proven ends the runs of wrong codes against a person and their address: its owner is here.
 func (a *Auth) proven(ctx context.Context, tx *store.Tx, who account.Account) error {
+	if err := tx.EndRun(ctx, a.addressHash(string(who.ID))); err != nil {
+		return err
+	}
 	if who.Email == "" || !who.EmailVerified {
 		return nil
 	}

@@ -157,7 +157,7 @@ func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed str
 	if err := a.endProofs(tx, who.ID); err != nil {
 		return err
 	}
-	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
+	if err := a.endRuns(ctx, tx, try.Attempt); err != nil {
 		return err
 	}
 	if err := a.endAll(ctx, tx, who.ID, session.EndedByPassword, b); err != nil {
