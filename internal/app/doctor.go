@@ -27,6 +27,9 @@ func (o *Operator) Doctor(ctx context.Context) ([]Check, error) {
 	}
 	checks = append(checks, keys, a.checkLimits(ctx))
 	checks = append(checks, a.checkLetters(ctx)...)
+	if a.Config.LetterTemplates != "" {
+		checks = append(checks, a.checkTemplates())
+	}
 	return append(checks, a.checkHashing(), a.suggestHashing()), nil
 }
 

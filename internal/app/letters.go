@@ -95,3 +95,12 @@ func (c *Config) fill(m *mail.Message, template, locale string) error {
 	m.Subject, m.Text, m.HTML = made[0].Subject, made[0].Text, made[0].HTML
 	return nil
 }
+
+// checkTemplates tries the operator's templates, as a start does.
+func (a *App) checkTemplates() Check {
+	made, err := PreviewLetters(a.Config, "", "")
+	if err != nil {
+		return Check{Name: "letter templates", Outcome: Failed, Detail: err.Error(), Fix: "Correct the files, or remove the setting letter-templates."}
+	}
+	return Check{Name: "letter templates", Outcome: Healthy, Detail: fmt.Sprintf("%d letters can be written with %s", len(made), a.Config.LetterTemplates)}
+}

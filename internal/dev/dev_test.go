@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"flag"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +100,29 @@ func TestMessages(t *testing.T) {
 	c.Do("DELETE", "/dev/messages", nil).Want(http.StatusNoContent)
 	if got := list(t, c, "/dev/messages"); len(got) != 0 {
 		t.Errorf("%v", got)
+	}
+}
+
+// TestMessagesToPhones: what is texted stands in the inbox as well, with its code, found by
+// any spelling of the number; maildev knows nothing of it.
+func TestMessagesToPhones(t *testing.T) {
+	s := app.SQLite(t, nil)
+	c := s.Client(t, "")
+	c.SignUp("ann@example.test")
+	c.Do("POST", "/v1/me/phones", app.M{"phone": "+1 (201) 555-0123"}).Want(http.StatusCreated)
+	s.CodeFor(t, "+12015550123")
+	got := list(t, c.Without(), "/dev/messages?to="+url.QueryEscape("+1 (201) 555-0123"))
+	if len(got) != 1 || got[0]["channel"] != "sms" || got[0]["code"] != "424242" || got[0]["subject"] != "" || got[0]["html"] != "" ||
+		!strings.Contains(got[0]["text"].(string), "#424242") {
+		t.Errorf("%v", got)
+	}
+	if page := string(c.Do("GET", "/dev/inbox", nil).Want(http.StatusOK).Body); !strings.Contains(page, "#424242") || !strings.Contains(page, "+12015550123") {
+		t.Error("the page does not show the message")
+	}
+	for _, m := range list(t, c, "/dev/email") {
+		if strings.Contains(m["text"].(string), "#424242") {
+			t.Errorf("%v", m)
+		}
 	}
 }
 

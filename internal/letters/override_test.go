@@ -6,10 +6,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/limenauth/limen/internal/letters"
 	"github.com/limenauth/limen/internal/testkit/browser"
@@ -196,6 +199,28 @@ func TestLookAlikes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzForeignText: whatever somebody is called, it is one short line that can be read and
+// that nothing makes a link of, and a second pass changes nothing.
+func FuzzForeignText(f *testing.F) {
+	for _, seed := range []string{"Ada", "https://evil.example", "a\u202eb", "..x", ":/:/", "//\\\\", "می\u200cخواهم", "a@@b.c", "\xff\x00\r\n", ". x.y"} {
+		f.Add(seed)
+	}
+	addresses := regexp.MustCompile(`(?i)\w:/|[.。．｡]\pL|\S//|@[^\s…]`)
+	f.Fuzz(func(t *testing.T, s string) {
+		got := letters.PlainName(s)
+		switch {
+		case !utf8.ValidString(got), utf8.RuneCountInString(got) > 101, strings.ContainsFunc(got, unicode.IsControl):
+			t.Errorf("%+q: %+q", s, got)
+		case strings.ContainsAny(got, "\u200b\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029\ufeff"):
+			t.Errorf("%+q: %+q hides something", s, got)
+		case addresses.MatchString(got):
+			t.Errorf("%+q: %+q becomes a link", s, got)
+		case utf8.RuneCountInString(got) < 90 && letters.PlainName(got) != got:
+			t.Errorf("%+q: %+q, then %+q", s, got, letters.PlainName(got))
+		}
+	})
 }
 
 // TestLettersInABrowser looks at every kind of letter as mail programs show it: wide and
