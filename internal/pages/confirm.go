@@ -94,8 +94,11 @@ func (p *Pages) confirm(c *web.Call, v visit) error {
 		return err
 	}
 	to := "/account?saved=confirmed"
-	if purpose := v.values["for"]; purpose == PasswordForm || purpose == DeleteForm {
+	switch purpose := v.values["for"]; purpose {
+	case PasswordForm, DeleteForm:
 		to += "#" + purpose
+	case "addresses":
+		to = "/account/addresses?saved=confirmed"
 	}
 	return web.RedirectGrant(c, onWire(issued), to)
 }

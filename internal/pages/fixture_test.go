@@ -62,7 +62,7 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 
 	invalid := fault.ErrInvalidRequest
 	wrong := fault.New(fault.Unauthenticated, "invalid_credentials", "")
-	return append(letterFixtures(c, lang), []fixture{
+	return append(append(letterFixtures(c, lang), addressFixtures(c, lang)...), []fixture{
 		{"sign-in", pages.SignIn{Page: in, SignUpURL: "/sign-up?state=x", ForgotURL: "/recovery"}},
 		{"sign-in-refused", pages.SignIn{Page: in, SignUpURL: "/sign-up", Identifier: "mara@studio.example", Problem: in.Problem(wrong, 8)}},
 		{"sign-in-empty", pages.SignIn{Page: in, Problem: in.Problem(invalid.Field("identifier", "required").Field("password", "required"), 8)}},

@@ -54,7 +54,7 @@ func (p *Pages) Table() web.Table {
 		{Pattern: "GET /static/{file}", Guard: web.Anyone, Limit: reading, Handle: web.Plain(p.static)},
 		{Pattern: "GET /.well-known/change-password", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.changePasswordURL)},
 	}
-	for _, part := range []web.Table{p.letters(), p.recovery(), p.undoing(), p.account()} {
+	for _, part := range []web.Table{p.letters(), p.recovery(), p.undoing(), p.account(), p.addresses()} {
 		t = append(t, part...)
 	}
 	return append(t, p.development()...)
