@@ -177,8 +177,8 @@ func TestBothBranchesCostTheSame(t *testing.T) {
 	})
 }
 
-// digitsOnScreen are as random as an attempt.
-var digitsOnScreen = regexp.MustCompile(`"match":"\d\d"`)
+// digitsOnScreen are as random as an attempt, and the last ones of a number are its own.
+var digitsOnScreen = regexp.MustCompile(`"match":"\d\d"|••••\d\d`)
 
 // cast makes the people that a stranger may ask about. Everybody was asked for once, and a
 // code tried, so that nobody's code budget is new.
@@ -286,4 +286,34 @@ func TestStatementsAreSeen(t *testing.T) {
 	if !has("begin") || !has("INSERT INTO attempt") || !has("INSERT INTO outbox") || !has("commit") || c.hashes != 1 || c.rows["attempt"] != 1 {
 		t.Errorf("%+v", c)
 	}
+}
+
+// TestBothBranchesOfANumberCostTheSame is the same for numbers.
+func TestBothBranchesOfANumberCostTheSame(t *testing.T) {
+	eachWatched(t, manyNetworks, func(t *testing.T, s watched) {
+		numbers := []string{annsPhone, evesPhone, "+12015550125", "+12015550126"}
+		for i, number := range numbers {
+			email := network(i) + "@example.com"
+			switch i {
+			case 0:
+				withPhone(t, s.Server, email, number)
+			case 2:
+				if err := s.Auth.Ban(t.Context(), userID(withPhone(t, s.Server, email, number))); err != nil {
+					t.Fatal(err)
+				}
+			case 3:
+				withPhone(t, s.Server, email, number).Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
+			}
+			for path, status := range map[string]int{"/v1/sign-up": http.StatusOK, "/v1/sign-in/phone": http.StatusAccepted} {
+				c := s.Client(t, "")
+				attempt := c.Do("POST", path, app.M{"phone": number}, "X-Forwarded-For", network(i)).Want(status).Text("attempt")
+				c.Do("POST", "/v1/sign-in/code", app.M{"attempt": attempt, "code": "x"}).Want(http.StatusUnauthorized, "code_incorrect")
+			}
+		}
+		s.Clock.Advance(2 * time.Hour)
+		for _, way := range ways("phone") {
+			t.Run(way.name, func(t *testing.T) { compare(t, s, "token", way, numbers) })
+			s.Clock.Advance(2 * time.Hour)
+		}
+	})
 }
