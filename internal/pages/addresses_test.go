@@ -73,3 +73,25 @@ func TestAddressesByForms(t *testing.T) {
 		foreign.Want(http.StatusForbidden)
 	})
 }
+
+// TestPhoneSignsInByForms: a number typed where an address may stand gets a code.
+func TestPhoneSignsInByForms(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := s.Client(t, "cookie")
+		c.SignUp("ann@example.com")
+		id := c.Do("POST", "/v1/me/phones", app.M{"phone": "+12015550123"}, "Origin", s.URL).Want(http.StatusCreated).Text("id")
+		c.Do("POST", "/v1/me/phones/"+id+"/verify", app.M{"code": "424242"}, "Origin", s.URL).Want(http.StatusNoContent)
+		s.Clock.Advance(time.Hour)
+		other := s.Client(t, "cookie")
+		to := other.Do("POST", "/sign-in/email", url.Values{"identifier": {"+1 (201) 555-0123"}}, "Origin", s.URL).Want(http.StatusSeeOther).Header.Get("Location")
+		if shown := string(other.Do("GET", to, nil).Want(http.StatusOK).Body); !strings.Contains(shown, "Check your phone") || strings.Contains(shown, "5550123") {
+			t.Errorf("%s", shown)
+		}
+		at, err := url.Parse(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.Do("POST", "/sign-in/code", url.Values{"attempt": at.Query()["attempt"], "code": {s.CodeFor(t, "+12015550123")}}, "Origin", s.URL).Want(http.StatusSeeOther)
+		other.Do("GET", "/account", nil).Want(http.StatusOK)
+	})
+}

@@ -68,6 +68,7 @@ func fixtures(c *text.Catalogue, lang string) []fixture {
 		{"sign-in-empty", pages.SignIn{Page: in, Problem: in.Problem(invalid.Field("identifier", "required").Field("password", "required"), 8)}},
 		{"sign-in-limited", pages.SignIn{Page: in, Identifier: "mara", Problem: in.Problem(fault.ErrRateLimited.After(45*time.Second), 8)}},
 		{"sign-in-changed", pages.SignIn{Page: in, SignUpURL: "/sign-up", ForgotURL: "/recovery", Changed: true}},
+		{"sign-in-phones", pages.SignIn{Page: in, SignUpURL: "/sign-up", Phones: true}},
 		{"sign-in-mute", pages.SignIn{Page: in, NoLetters: true}},
 		{"sign-in-dev", pages.SignIn{Page: devIn, SignUpURL: "/sign-up", Ended: true}},
 		{"sign-in-dark", pages.SignIn{Page: dark, Identifier: "mara@studio.example"}},

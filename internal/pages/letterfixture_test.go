@@ -31,6 +31,7 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 		{"code", pages.Code{Page: code, Action: "/sign-in/code", Attempt: "att_06bq3k4v9x8dtmz2w1_secret", SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 30 * time.Second, ChangeURL: "/sign-up"}},
 		{"code-anywhere", pages.Code{Page: code, Action: "/sign-in/code", Attempt: "att_06bq3k4v9x8dtmz2w1_secret", SentTo: "m•••@gmail.com", Match: "07", ExpiresIn: 10 * time.Minute,
 			ResendIn: 30 * time.Second, ChangeURL: "/sign-in?prompt=login", Mailbox: &pages.Mailbox{Name: "Gmail", URL: "https://mail.google.com/mail/"}}},
+		{"code-phone", pages.Code{Page: code, Action: "/sign-in/code", ByPhone: true, SentTo: "••••23", ExpiresIn: 10 * time.Minute, ResendIn: 30 * time.Second, ChangeURL: "/sign-in"}},
 		{"code-refused", pages.Code{Page: code, Action: "/sign-in/code", SentTo: "m•••@studio.example", ExpiresIn: 9 * time.Minute, ChangeURL: "/sign-up", Problem: code.Problem(incorrect.Left(2), 8)}},
 		{"code-resent", pages.Code{Page: code, Action: "/sign-in/code", SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 29 * time.Second, Resent: true}},
 		{"code-limited", pages.Code{Page: code, Action: "/sign-in/code", SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute, ResendIn: 12 * time.Second,

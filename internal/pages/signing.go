@@ -31,6 +31,7 @@ func (p *Pages) signInForm(c *web.Call, v visit) error {
 // signInView is the sign-in form with what was typed into it before.
 func (p *Pages) signInView(c *web.Call, v visit) SignIn {
 	view := SignIn{Page: p.page(c), Identifier: v.values["identifier"], SignUpURL: p.signUpURL(v.to), NoLetters: !p.Auth.Post.Ready()}
+	view.Phones = p.Auth.Post.CanText()
 	view.Carry, view.Path = v.to.carry(), v.to.link("/sign-in")
 	if !view.NoLetters {
 		view.ForgotURL = v.to.link("/recovery")

@@ -100,6 +100,7 @@ type SignIn struct {
 	Changed    bool   // says that the password was changed
 	ForgotURL  string // "" where nothing can be sent
 	NoLetters  bool   // nothing can be sent, so no link is offered
+	Phones     bool   // messages to phones can leave
 }
 
 // Screen names the template.

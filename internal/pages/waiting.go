@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
@@ -19,11 +20,29 @@ const viaSignUp = "sign-up"
 
 // signInEmail asks for a letter from the sign-in page.
 func (p *Pages) signInEmail(c *web.Call, v visit) error {
+	if p.Auth.Post.CanText() && account.ParseIdentifier(v.values["identifier"]).Kind == account.KindPhone {
+		return p.signInPhone(c, v)
+	}
 	owed, err := p.beginEmail(c, v, v.values["identifier"], false)
 	switch {
 	case err != nil && len(fault.Of(err).Fields) > 0:
 		return p.refuseSignIn(c, v, fault.Invalidate("identifier", "no_address"))
 	case err != nil:
+		return p.refuseSignIn(c, v, err)
+	}
+	return p.goOn(c, auth.Outcome{Owed: &owed}, v)
+}
+
+// signInPhone asks for a code to a number that was typed where an address may stand.
+func (p *Pages) signInPhone(c *web.Call, v visit) error {
+	onward, err := p.Auth.Onward(v.to.redirectTo, v.to.state, v.to.challenge)
+	if err != nil {
+		return err
+	}
+	owed, err := p.Auth.BeginPhone(c.R.Context(), auth.SignInPhone{
+		Phone: v.values["identifier"], Locale: p.page(c).Lang(), Onward: onward,
+	}, v.from)
+	if err != nil {
 		return p.refuseSignIn(c, v, err)
 	}
 	return p.goOn(c, auth.Outcome{Owed: &owed}, v)
@@ -78,7 +97,7 @@ func (p *Pages) showCode(c *web.Call, v visit, why error) error {
 	view := Code{
 		Page: page, Action: "/sign-in/code", Attempt: v.values["attempt"], SentTo: owed.SentTo, Mailbox: mailboxOf(owed.SentTo), Match: owed.Match,
 		ExpiresIn: owed.ExpiresIn, ResendIn: owed.ResendIn, Resent: v.values["resent"] != "" && why == nil,
-		ChangeURL: v.to.link(changeURL, "prompt", "login"),
+		ChangeURL: v.to.link(changeURL, "prompt", "login"), ByPhone: owed.Channel == string(account.ByPhone),
 	}
 	status := http.StatusOK
 	if why != nil {
@@ -146,6 +165,7 @@ func (p *Pages) completeWaiting(c *web.Call, v visit) error {
 // by itself when the letter's link was used.
 type Code struct {
 	Page
+	ByPhone   bool // the code went to a phone
 	Problem   *Problem
 	Action    string   // where the code is sent
 	Attempt   string   // whose link the screen waits for; "" waits for none
