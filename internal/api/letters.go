@@ -186,8 +186,10 @@ func (a *API) attemptStatus(c *web.Call) error {
 		return c.JSON(http.StatusOK, attemptStatus{Status: status})
 	}
 	out := http.NewResponseController(c.W)
-	c.W.Header().Set("Content-Type", "text/event-stream")
-	_ = a.Auth.WatchAttempt(c.R.Context(), value, b, func(status string) error {
+	begun := false
+	err = a.Auth.WatchAttempt(c.R.Context(), value, b, func(status string) error {
+		begun = true
+		c.W.Header().Set("Content-Type", "text/event-stream")
 		if _, err := fmt.Fprintf(c.W, "event: status\ndata: {\"status\":%q}\n\n", status); err != nil {
 			return err
 		}
@@ -198,7 +200,10 @@ func (a *API) attemptStatus(c *web.Call) error {
 		}
 		return out.Flush()
 	})
-	return nil // the attempt is over, the reader left or will come again
+	if begun {
+		return nil // the attempt is over, the reader left or will come again
+	}
+	return err
 }
 
 type resent struct {

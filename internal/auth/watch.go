@@ -4,13 +4,14 @@ import (
 	"context"
 	"net/url"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
 )
 
 const (
@@ -21,20 +22,59 @@ const (
 	beatAfter = 30
 	// maxWatching bounds the waiting screens of one process; the others poll.
 	maxWatching = 2000
+	// maxPerAttempt keeps one attempt from taking all of these places.
+	maxPerAttempt = 5
 )
 
 // Watching counts the waiting screens. The zero value is ready to use.
-type Watching struct{ n atomic.Int64 }
+type Watching struct {
+	mu        sync.Mutex // guards what follows
+	all       int
+	byAttempt map[signin.AttemptID]int
+}
+
+// Count returns how many screens wait in this process.
+func (w *Watching) Count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all
+}
+
+// enter takes a place for a screen; ok is false when there is none.
+func (w *Watching) enter(id signin.AttemptID) (leave func(), ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.all >= maxWatching || w.byAttempt[id] >= maxPerAttempt {
+		return nil, false
+	}
+	if w.byAttempt == nil {
+		w.byAttempt = map[signin.AttemptID]int{}
+	}
+	w.all++
+	w.byAttempt[id]++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.all--
+		if w.byAttempt[id]--; w.byAttempt[id] == 0 {
+			delete(w.byAttempt, id)
+		}
+	}, true
+}
 
 // WatchAttempt tells the waiting screen how its attempt stands, at once and with every
 // change, until the attempt is over or an error of tell or beat ends it. It refuses with
 // attempt_expired, or with unavailable when too many wait.
 func (a *Auth) WatchAttempt(ctx context.Context, value secret.Text, b session.Browser, tell func(status string) error, beat func() error) error {
-	if a.Watching.n.Add(1) > maxWatching {
-		a.Watching.n.Add(-1)
+	try, err := a.held(ctx, value, b)
+	if err != nil {
+		return err
+	}
+	leave, ok := a.Watching.enter(try.ID)
+	if !ok {
 		return fault.ErrUnavailable.After(5 * time.Second).Saying("Too many screens wait at once. Poll instead.")
 	}
-	defer a.Watching.n.Add(-1)
+	defer leave()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	before := ""

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -92,8 +93,14 @@ func (c *Client) Do(method, path string, body any, header ...string) *Answer {
 			c.Server.Log.Secret(cookie.Value)
 		}
 	}
+	for _, attempt := range attempts.FindAllString(string(raw), -1) {
+		c.Server.Log.Secret(attempt[len(attempt)-22:]) // the id before it may be logged
+	}
 	return &Answer{Status: answer.StatusCode, Header: answer.Header, Body: raw, t: c.t}
 }
+
+// attempts are values of attempts, wherever they stand.
+var attempts = regexp.MustCompile(`att_[0-9a-z]{26}_[\w-]{22}`)
 
 func encode(t testing.TB, body any) (io.Reader, string) {
 	t.Helper()
