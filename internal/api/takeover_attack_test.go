@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/testkit/app"
@@ -267,5 +268,34 @@ func TestOperatorsPasswordEndsPendingProofs(t *testing.T) {
 			t.Fatal(err)
 		}
 		thief.Without().Do("POST", "/v1/email/confirm", body).Want(http.StatusUnauthorized, "attempt_expired")
+	})
+}
+
+// TestTextsFallBackToProvenAddressesOnly: a text message that cannot be sent may go to the
+// person's address instead, but never to one that nobody has proven: it may be a stranger's.
+func TestTextsFallBackToProvenAddressesOnly(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		_, err := s.Auth.CreateAccount(t.Context(), auth.NewAccount{Email: "strangers@example.com", Username: "nina", Password: app.Password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nina := s.Client(t, "")
+		nina.SignIn("nina")
+		id := nina.Do("POST", "/v1/me/phones", app.M{"phone": evesPhone}).Want(http.StatusCreated).Text("id")
+		nina.Do("POST", "/v1/me/phones/"+id+"/verify", app.M{"code": s.CodeFor(t, evesPhone)}).Want(http.StatusNoContent)
+		withPhone(t, s, "ann@example.com", annsPhone)
+		s.Letter(t, "ann@example.com")
+		for number, email := range map[string]string{evesPhone: "", annsPhone: "ann@example.com"} {
+			texted(s.Client(t, ""), number, nil)
+			row := s.Look(t, "SELECT id, sealed FROM outbox WHERE state = 'queued'")[0]
+			plain, err := s.Post.Sealer.Open(row[0], []byte(row[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if says := strings.Contains(string(plain), "@example.com"); says != (email != "") || !strings.Contains(string(plain), email) {
+				t.Errorf("%s: %s", number, plain)
+			}
+			s.Letter(t, "ann@example.com")
+		}
 	})
 }

@@ -76,7 +76,11 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 		if err := a.countText(ctx, tx, phone, !try.Decoy); err != nil {
 			return err
 		}
-		owed, err = a.send(ctx, tx, try, who.Email, value, cookie, b, audit.SignInRequested)
+		elsewhere := who.Email
+		if !who.EmailVerified {
+			elsewhere = "" // it may be anybody's
+		}
+		owed, err = a.send(ctx, tx, try, elsewhere, value, cookie, b, audit.SignInRequested)
 		return err
 	})
 	if err != nil {
