@@ -34,7 +34,7 @@ func (a *API) letters() web.Table {
 		{Pattern: "GET /v1/sign-in/attempts/{attempt}", Guard: web.Anyone, Limit: polling, Handle: web.Stream(a.attemptStatus), Doc: web.Doc{
 			Tag: "Sign in", Summary: "How an attempt stands", Stream: true,
 			Detail:  "With Accept: text/event-stream every change is an event, until the attempt is over.",
-			Answers: map[int]any{http.StatusOK: attemptStatus{}}, Faults: []*fault.Fault{signin.ErrAttemptExpired},
+			Answers: map[int]any{http.StatusOK: attemptStatus{}}, Faults: []*fault.Fault{signin.ErrAttemptExpired, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/sign-in/attempts/{attempt}/resend", Guard: web.Anyone, Limit: asking, Handle: from(a.resendCode), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Send another code; the older one is dead from then on",
