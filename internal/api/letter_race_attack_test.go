@@ -234,6 +234,7 @@ func TestUndoingRaces(t *testing.T) {
 		s.Clock.Advance(time.Second)
 		id := proven(t, s, owner, "two@example.com")
 		notMe := secret.Text(s.TokenFor(t, "owner@example.com"))
+		s.Clock.Advance(time.Second)
 		owner.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
 		undo := secret.Text(s.TokenFor(t, "owner@example.com"))
 		first := owner.Do("GET", "/v1/me/emails", nil).JSON()["data"].([]any)[0].(map[string]any)["id"].(string)

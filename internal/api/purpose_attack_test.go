@@ -58,6 +58,7 @@ func undoings(t *testing.T, s *app.Server) map[string]proof {
 	s.Clock.Advance(time.Second)
 	id := proven(t, s, cyd, "cyd2@example.com")
 	notMe := s.TokenFor(t, "cyd@example.com")
+	s.Clock.Advance(time.Second)
 	cyd.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
 	undoEmail := s.TokenFor(t, "cyd@example.com")
 	signedIn(t, s, "bob@example.com", "").Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
