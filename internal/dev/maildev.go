@@ -14,9 +14,9 @@ import (
 	"github.com/limenauth/limen/internal/web"
 )
 
-// email is a letter as maildev tells of it. A letter of limen has no attachments and is
+// maildevEmail is a letter as maildev tells of it. A letter of limen has no attachments and is
 // never marked as read.
-type email struct {
+type maildevEmail struct {
 	ID            string            `json:"id"`
 	Time          time.Time         `json:"time"`
 	Read          bool              `json:"read"`
@@ -56,8 +56,8 @@ type envelopeAddress struct {
 	Args    bool   `json:"args"`
 }
 
-func (d *Dev) emails(*web.Call, web.None) ([]email, error) {
-	out := []email{}
+func (d *Dev) emails(*web.Call, web.None) ([]maildevEmail, error) {
+	out := []maildevEmail{}
 	for _, m := range slices.Backward(d.Inbox.Messages("", byEmail)) {
 		out = append(out, asEmail(m))
 	}
@@ -68,13 +68,13 @@ type oneEmail struct {
 	ID string `json:"-" path:"id"`
 }
 
-func (d *Dev) email(_ *web.Call, in oneEmail) (email, error) {
+func (d *Dev) email(_ *web.Call, in oneEmail) (maildevEmail, error) {
 	for _, m := range d.Inbox.Messages("", byEmail) {
 		if m.ID == in.ID {
 			return asEmail(m), nil
 		}
 	}
-	return email{}, fault.ErrNotFound
+	return maildevEmail{}, fault.ErrNotFound
 }
 
 // forgetEmails answers true, as maildev does.
@@ -93,9 +93,9 @@ func (d *Dev) forgetEmail(_ *web.Call, in oneEmail) (bool, error) {
 
 // asEmail tells of a letter as it would have arrived: its headers are those that a relay
 // would have been handed.
-func asEmail(m mail.Message) email {
+func asEmail(m mail.Message) maildevEmail {
 	to := mailbox{Address: m.To}
-	e := email{
+	e := maildevEmail{
 		ID: m.ID, Time: m.SentAt.UTC().Truncate(time.Millisecond), Date: m.SentAt.UTC().Truncate(time.Second), Subject: m.Subject, Priority: "normal", Text: m.Text, HTML: m.HTML,
 		From: []mailbox{}, To: []mailbox{to}, Cc: []mailbox{}, Bcc: []mailbox{}, CalculatedBcc: []mailbox{}, ReplyTo: []mailbox{},
 		Headers: map[string]string{}, Attachments: []string{},

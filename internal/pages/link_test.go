@@ -391,7 +391,7 @@ func TestScannerZoo(t *testing.T) {
 // TestWithoutARelay: what needs a letter is not offered, and refused where somebody asks.
 func TestWithoutARelay(t *testing.T) {
 	s := app.SQLite(t, nil)
-	s.Post.Sender = nil
+	s.Post.Sender, s.Post.Phones = nil, nil
 	c := s.Client(t, "")
 	for _, path := range []string{"/sign-in", "/sign-up"} {
 		if page := c.Do("GET", path, nil).Want(http.StatusOK); strings.Contains(string(page.Body), "formaction") || strings.Contains(string(page.Body), "/recovery") {
