@@ -320,3 +320,18 @@ func TestAttemptIsStreamed(t *testing.T) {
 		}
 	})
 }
+
+// TestLanguageOfALetter: a person's own language goes before the one that was asked in.
+func TestLanguageOfALetter(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "ann@example.com", "")
+		for _, x := range []struct{ own, asked, want string }{{"", "", "Sign in"}, {"", "de", "Anmeldung"}, {"fr", "de", "Connexion"}} {
+			c.Do("PATCH", "/v1/me", app.M{"locale": x.own}).Want(http.StatusOK)
+			s.Clock.Advance(time.Minute)
+			asked(s.Client(t, ""), "ann@example.com", app.M{"locale": x.asked})
+			if m := s.Letter(t, "ann@example.com"); !strings.Contains(m.Subject, x.want) {
+				t.Errorf("own %q, asked in %q: %q", x.own, x.asked, m.Subject)
+			}
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -61,7 +62,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if found {
 			try.Account, try.CredentialVersion = who.ID, who.CredentialVersion
-			try.Locale = a.locale(who.Locale)
+			try.Locale = a.locale(cmp.Or(who.Locale, in.Locale))
 		}
 		a.waiting(&try, b)
 		owed, err = a.send(ctx, tx, try, stored, value, cookie, b, audit.SignInRequested)

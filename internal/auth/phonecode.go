@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -68,7 +69,7 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 		try.Locale, try.Onward, try.Decoy = a.locale(in.Locale), in.Onward, !found && purpose == signin.SignIn
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if found {
-			try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(who.Locale)
+			try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(cmp.Or(who.Locale, in.Locale))
 		}
 		if in.Link {
 			a.waiting(&try, b)

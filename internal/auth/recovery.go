@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/limenauth/limen/internal/account"
@@ -52,7 +53,7 @@ func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.
 	try.Address, try.Locale = address, a.locale(locale)
 	try.Decoy = !found || who.Barred()
 	if !try.Decoy {
-		try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(who.Locale)
+		try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(cmp.Or(who.Locale, locale))
 	}
 	return a.send(ctx, tx, try, stored, value, cookie, b, audit.RecoveryRequested)
 }
