@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
@@ -39,7 +40,7 @@ func (a *Auth) redeemCode(ctx context.Context, value secret.Text, code string, b
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
 		try, found, err := a.lockAttempt(ctx, tx, value, b)
-		if err != nil || !found || !contains(signing, try.Purpose) {
+		if err != nil || !found || !slices.Contains(signing, try.Purpose) {
 			return err
 		}
 		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {

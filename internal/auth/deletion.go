@@ -18,24 +18,12 @@ import (
 // the letter's link takes the deletion back; else all is gone at once. It demands a fresh
 // proof and refuses with reauthentication_required or session_ended.
 func (a *Auth) DeleteAccount(ctx context.Context, actor Actor, b session.Browser) error {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
-	}
-	var refusal error
-	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		who, live, err := a.lockActor(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		if refusal = stale(live, true); refusal != nil {
-			return nil
-		}
+	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
 		if a.Rules.DeletionGrace <= 0 || who.Email == "" || !who.EmailVerified || !a.Post.Ready() {
-			return a.forget(ctx, tx, who.ID, a.eventBy(audit.AccountDeleted, actor, b))
+			return nil, a.forget(ctx, tx, who.ID, a.eventBy(audit.AccountDeleted, actor, b))
 		}
-		return a.closeAccount(ctx, tx, who, actor, b)
+		return nil, a.closeAccount(ctx, tx, who, actor, b)
 	})
-	return orRefusal(err, refusal)
 }
 
 // closeAccount ends everything of a person but the account itself, and says until when it

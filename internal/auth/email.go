@@ -34,8 +34,8 @@ func (a *Auth) Emails(ctx context.Context, actor Actor) ([]store.Email, error) {
 // owner is told. It demands a fresh proof and refuses with reauthentication_required,
 // invalid_request, email_taken (mode off), rate_limited or unavailable.
 func (a *Auth) AddEmail(ctx context.Context, actor Actor, email string, b session.Browser) (store.Email, Verification, error) {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return store.Email{}, Verification{}, signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
+	if err := a.demandFresh(actor); err != nil {
+		return store.Email{}, Verification{}, err
 	}
 	address, err := account.ParseAddress(email)
 	if err != nil {
@@ -285,30 +285,16 @@ func (a *Auth) RemoveEmail(ctx context.Context, actor Actor, id account.EmailID,
 
 // changeEmail locks the actor with an address of theirs and changes it.
 func (a *Auth) changeEmail(ctx context.Context, actor Actor, id account.EmailID, change func(*store.Tx, account.Account, session.Session, store.Email) (refusal, err error)) error {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
-	}
-	var refusal error
-	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		who, live, err := a.lockActor(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		if refusal = stale(live, true); refusal != nil {
-			return nil
-		}
+	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
 		row, found, err := tx.EmailByID(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !found || row.Account != who.ID {
-			refusal = fault.ErrNotFound
-			return nil
+			return fault.ErrNotFound, nil
 		}
-		refusal, err = change(tx, who, actor.Session, row)
-		return err
+		return change(tx, who, actor.Session, row)
 	})
-	return orRefusal(err, refusal)
 }
 
 // tellOldAddress writes to an address that was proven before a change, with the link that

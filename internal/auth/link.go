@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
@@ -96,7 +97,7 @@ func (a *Auth) openLink(ctx context.Context, tx *store.Tx, token secret.Text, b 
 		return link, try, refusal, nil
 	}
 	link, found, err := tx.LinkByID(ctx, id)
-	if err != nil || !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !contains(purposes, link.Purpose) {
+	if err != nil || !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
 		return link, try, refusal, err
 	}
 	row, found, err := tx.AttemptByID(ctx, link.Attempt)
@@ -125,15 +126,6 @@ func (a *Auth) openLink(ctx context.Context, tx *store.Tx, token secret.Text, b 
 		return link, try, refusal, tx.Record(ctx, refusedLink(link, row, b, fault.Of(refusal).Code))
 	}
 	return link, try, nil, nil
-}
-
-func contains(all []signin.Purpose, one signin.Purpose) bool {
-	for _, p := range all {
-		if p == one {
-			return true
-		}
-	}
-	return false
 }
 
 // overtaken refuses a link whose ground has moved: another password, an address that the
@@ -287,7 +279,7 @@ func (a *Auth) CompleteAttempt(ctx context.Context, value secret.Text, b session
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
 		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
 		try, found, err := a.lockAttempt(ctx, tx, value, b)
-		if err != nil || !found || !contains(signing, try.Purpose) {
+		if err != nil || !found || !slices.Contains(signing, try.Purpose) {
 			return err
 		}
 		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {
@@ -322,7 +314,7 @@ func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Bro
 	if err != nil {
 		return Subject{}, err
 	}
-	if !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !contains(purposes, link.Purpose) {
+	if !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
 		return Subject{}, signin.ErrLinkExpired
 	}
 	if refusal := link.Refusal(a.Now()); refusal != nil {

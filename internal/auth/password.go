@@ -107,10 +107,9 @@ type PasswordChange struct {
 // old. It refuses with reauthentication_required, invalid_credentials, invalid_request,
 // session_ended or rate_limited.
 func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChange, b session.Browser) error {
-	now := a.Now()
 	who := actor.Account
-	if !actor.Session.Fresh(a.Rules.FreshFor, now) {
-		return signin.ErrReauthenticate.Offering(signin.Offers(who)...)
+	if err := a.demandFresh(actor); err != nil {
+		return err
 	}
 	if err := a.Rules.Passwords.Judge("new_password", in.New, who.Email, who.Username, who.FirstName, who.LastName); err != nil {
 		return err

@@ -29,8 +29,8 @@ func (a *Auth) Phones(ctx context.Context, actor Actor) ([]Phone, error) {
 // reauthentication_required, invalid_request, country_not_allowed, sms_paused,
 // rate_limited or unavailable.
 func (a *Auth) AddPhone(ctx context.Context, actor Actor, number, country string, b session.Browser) (Phone, Verification, error) {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return Phone{}, Verification{}, signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
+	if err := a.demandFresh(actor); err != nil {
+		return Phone{}, Verification{}, err
 	}
 	phone, err := account.ParsePhone(number, country)
 	if err != nil {
@@ -214,28 +214,14 @@ func (a *Auth) RemovePhone(ctx context.Context, actor Actor, id account.PhoneID,
 
 // changePhone locks the actor with a number of theirs and changes it.
 func (a *Auth) changePhone(ctx context.Context, actor Actor, id account.PhoneID, change func(*store.Tx, account.Account, Phone) (refusal, err error)) error {
-	if !actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
-		return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
-	}
-	var refusal error
-	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		who, live, err := a.lockActor(ctx, tx, actor)
-		if err != nil {
-			return err
-		}
-		if refusal = stale(live, true); refusal != nil {
-			return nil
-		}
+	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
 		row, found, err := tx.PhoneByID(ctx, id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !found || row.Account != who.ID {
-			refusal = fault.ErrNotFound
-			return nil
+			return fault.ErrNotFound, nil
 		}
-		refusal, err = change(tx, who, row)
-		return err
+		return change(tx, who, row)
 	})
-	return orRefusal(err, refusal)
 }

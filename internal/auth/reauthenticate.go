@@ -200,3 +200,32 @@ func (a *Auth) judgeProof(ctx context.Context, tx *store.Tx, try opened, actor A
 	e.Session, e.Attempt = actor.Session.ID, string(try.ID)
 	return signin.ErrInvalidCredentials, tx.Record(ctx, e)
 }
+
+// demandFresh refuses an actor whose last proof is too old for changing the account.
+func (a *Auth) demandFresh(actor Actor) error {
+	if actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
+		return nil
+	}
+	return signin.ErrReauthenticate.Offering(signin.Offers(actor.Account)...)
+}
+
+// freshly does a deed of a person who has proven lately who they are, with their row
+// locked and their session live. The deed returns its refusal as a value.
+func (a *Auth) freshly(ctx context.Context, actor Actor, deed func(*store.Tx, account.Account) (refusal, err error)) error {
+	if err := a.demandFresh(actor); err != nil {
+		return err
+	}
+	var refusal error
+	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
+		who, live, err := a.lockActor(ctx, tx, actor)
+		if err != nil {
+			return err
+		}
+		if refusal = stale(live, true); refusal != nil {
+			return nil
+		}
+		refusal, err = deed(tx, who)
+		return err
+	})
+	return orRefusal(err, refusal)
+}
