@@ -165,11 +165,12 @@ func TestMixedProofs(t *testing.T) {
 		s.Clock.Advance(time.Hour)
 		anns, eves := s.Client(t, "cookie"), s.Client(t, "cookie")
 		a, e := asked(anns, "ann@example.com", nil), asked(eves, "eve@example.com", nil)
-		annsToken, evesToken := s.TokenFor(t, "ann@example.com"), s.TokenFor(t, "eve@example.com")
 		annsCode := s.CodeFor(t, "ann@example.com")
-		if annsCode == s.CodeFor(t, "eve@example.com") {
-			t.Skip("one in a million")
+		for annsCode == s.CodeFor(t, "eve@example.com") { // one in a million
+			s.Clock.Advance(31 * time.Second)
+			eves.Do("POST", "/v1/sign-in/attempts/"+e.Text("attempt")+"/resend", nil).Want(http.StatusAccepted)
 		}
+		annsToken, evesToken := s.TokenFor(t, "ann@example.com"), s.TokenFor(t, "eve@example.com")
 		no := func(got *app.Answer) {
 			t.Helper()
 			if got.Status == http.StatusOK && got.Text("status") != "needs_approval" {
