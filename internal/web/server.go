@@ -50,6 +50,21 @@ func (h *Hallway) headers(c *Call) {
 		header[name] = values
 	}
 	header["Request-Id"] = []string{c.RequestID} // ours: one that came in is never trusted
+	if looseFraming(c.R) {
+		header["Connection"] = []string{"close"}
+	}
+}
+
+// looseFraming reports whether a proxy on the way may have seen another end of the request
+// than we did. Such a request is answered and ends its connection, so that nothing behind
+// it is read as the next one (RFC 9112 section 6.1, request smuggling).
+//
+// That is every chunked request, because net/http drops a Content-Length next to
+// Transfer-Encoding before anybody can see that there were both, and every request of
+// HTTP/1.0, where it drops Transfer-Encoding. Clients know the length of what they send
+// here and lose nothing.
+func looseFraming(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1)
 }
 
 // HTML writes a page under a Content-Security-Policy, which says what the page needs;
