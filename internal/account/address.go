@@ -67,9 +67,11 @@ func parseAddress(s string) (a Address, code string) {
 
 // dotAtom is RFC 5322 section 3.2.3 with RFC 6531 section 3.3: atoms of visible
 // characters joined by single dots, without the quoted form. The folded local part is
-// checked too, since folding makes an @ out of U+FF20 and a comma out of U+FF0C.
+// checked too, since folding makes an @ out of U+FF20 and a comma out of U+FF0C. "=?"
+// begins an encoded word (RFC 2047): a mail program on the way may decode it into
+// another address.
 func dotAtom(s string) bool {
-	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+	if s == "" || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") || strings.Contains(s, "=?") {
 		return false
 	}
 	if first, _ := utf8.DecodeRuneInString(s); unicode.IsMark(first) {

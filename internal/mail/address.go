@@ -47,8 +47,12 @@ func cutLast(s string, sep byte) (before, after string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// dotAtom is RFC 5322 section 3.2.3 with the letters of RFC 6532.
+// dotAtom is RFC 5322 section 3.2.3 with the letters of RFC 6532. "=?" begins an encoded
+// word, which a program on the way may decode into another address.
 func dotAtom(s string) bool {
+	if strings.Contains(s, "=?") {
+		return false
+	}
 	for part := range strings.SplitSeq(s, ".") {
 		if part == "" {
 			return false

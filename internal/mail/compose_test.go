@@ -107,6 +107,7 @@ func TestComposeRefuses(t *testing.T) {
 		"turned writing":        func(m *mail.Message) { m.To = "ann\u202e@example.com" },
 		"a line separator":      func(m *mail.Message) { m.To = "ann\u2028@example.com" },
 		"broken UTF-8":          func(m *mail.Message) { m.To = "ann\xff@example.com" },
+		"an encoded word":       func(m *mail.Message) { m.To = "=?utf-8?q?ann=40evil.example=3e=00?=@example.com" },
 		"dots":                  func(m *mail.Message) { m.To = "ann..lee@example.com" },
 		"no domain":             func(m *mail.Message) { m.To = "ann@" },
 		"a domain of dots":      func(m *mail.Message) { m.To = "ann@example..com" },
