@@ -2,9 +2,11 @@ package breach_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -218,6 +220,36 @@ func TestLoadFile(t *testing.T) {
 	}
 	if s := f.Stats(); s.Entries != 12 || s.Dropped != 0 || s.Bytes != 48 {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A file that is no text would be read as a list of nonsense, and the operator would
+// believe that leaked passwords are refused.
+func TestLoadFileRefusesWhatIsNoText(t *testing.T) {
+	utf16 := []byte{0xff, 0xfe}
+	for _, c := range "password\ndragon\nmonkey\n" {
+		utf16 = append(utf16, byte(c), 0)
+	}
+	var gz bytes.Buffer
+	w := gzip.NewWriter(&gz)
+	for i := range 2000 {
+		fmt.Fprintf(w, "password %d\n", i)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ file, fix string }{
+		"gzip":       {gz.String(), "unpack"},
+		"UTF-16":     {string(utf16), "UTF-8"},
+		"zip":        {"PK\x03\x04\x14\x00\x00\x00\x08\x00list.txt\npassword\n", "unpack"},
+		"no UTF-8":   {"\xd0\xc1\xd2\xcf\xcc\xd8\n\xd0\xc1\xd2\xcf\n\xd0\xc1\npassword\n", "UTF-8"},
+		"late NUL":   {strings.Repeat("password\n", 1000) + "a\x00b\n", "NUL"},
+		"hash table": {strings.Repeat("\x9f\xfe\n", 50) + strings.Repeat("x", 40), "UTF-8"},
+	} {
+		f, err := breach.LoadFile(write(t, c.file))
+		if !errors.Is(err, breach.ErrNoText) || f != nil || !strings.Contains(err.Error(), c.fix) {
+			t.Errorf("%s: %v, %v, want ErrNoText that says %q", name, f, err, c.fix)
+		}
 	}
 }
 

@@ -31,8 +31,8 @@ const (
 // The file is read twice and never held: memory is 4 bytes per entry, at most MaxEntries
 // of them. If it holds more and counts them, the most frequent ones are kept and
 // Stats.Dropped says how many were not; if it does not count them, LoadFile fails, because
-// it cannot tell which ones matter. A file without a password fails too. A million lines
-// take about a second.
+// it cannot tell which ones matter. A file without a password fails too, and one that is
+// no text by ErrNoText. A million lines take about a second.
 func LoadFile(path string) (*Filter, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -48,10 +48,15 @@ func LoadFile(path string) (*Filter, error) {
 
 // load reads a list of at most most entries.
 func load(file io.ReadSeeker, most uint64) (*Filter, error) {
-	if compiled, err := isCompiled(file); err != nil {
+	begin, err := beginning(file)
+	if err != nil {
 		return nil, err
-	} else if compiled {
+	}
+	if bytes.HasPrefix(begin, []byte(magic)) {
 		return loadCompiled(file)
+	}
+	if err := checkText(begin); err != nil {
+		return nil, err
 	}
 	c, err := census(file)
 	if err != nil {
@@ -77,16 +82,43 @@ func load(file io.ReadSeeker, most uint64) (*Filter, error) {
 	return filter, err
 }
 
-func isCompiled(file io.ReadSeeker) (bool, error) {
-	begin := make([]byte, len(magic))
+// sniffed is how much of a file says what it is.
+const sniffed = 64 << 10
+
+// beginning reads what says what the file is, and goes back to its start.
+func beginning(file io.ReadSeeker) ([]byte, error) {
+	begin := make([]byte, sniffed)
 	n, err := io.ReadFull(file, begin)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
+		return nil, err
 	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return false, err
+	_, err = file.Seek(0, io.SeekStart)
+	return begin[:n], err
+}
+
+// ErrNoText says that a list is no text in UTF-8. Reading one all the same would fill the
+// filter with nonsense, and leaked passwords would be taken.
+var ErrNoText = errors.New("it is no text")
+
+// checkText refuses archives, other binary files and other encodings by the beginning of
+// the file. Lists hold a few lines in other encodings, which are skipped; a file of which
+// most are is in another encoding itself.
+func checkText(begin []byte) error {
+	if bytes.IndexByte(begin, 0) >= 0 {
+		return fmt.Errorf("%w: it holds a NUL byte; unpack an archive first, and convert UTF-16 to UTF-8", ErrNoText)
 	}
-	return string(begin[:n]) == magic, nil
+	text, other := 0, 0
+	for line := range bytes.Lines(begin) {
+		if utf8.Valid(line) || len(line) > maxLine {
+			text++
+		} else {
+			other++
+		}
+	}
+	if other > text {
+		return fmt.Errorf("%w: most of its lines are not UTF-8; convert it to UTF-8 (iconv -t UTF-8), and unpack an archive first", ErrNoText)
+	}
+	return nil
 }
 
 func loadCompiled(file io.Reader) (*Filter, error) {
