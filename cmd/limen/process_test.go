@@ -25,6 +25,7 @@ func TestProcess(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, binary){
 		"dev": testDev, "refusals": testRefusals, "terminate": testTerminate, "kinds": testKinds,
 		"two at once": testTwoAtOnce, "rotation": testRotation, "kill": testKill, "log": testLog,
+		"log in JSON": testLogInJSON, "framing": testFraming, "breached file": testBreachedFile,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, b) })
 	}

@@ -200,7 +200,8 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	if cfg.BreachedFile != "" {
 		more, err := breach.LoadFile(cfg.BreachedFile)
 		if err != nil {
-			return fmt.Errorf("breached-file: %w", err)
+			return Problems{{Key: "breached-file", From: cfg.from["breached-file"], Text: err.Error() +
+				"; name a text file with one password or SHA-1 hash in each line, or leave the setting away for the built-in list alone"}}
 		}
 		breached = append(breached, more)
 	}

@@ -72,7 +72,7 @@ type Config struct {
 	PasswordMin    int           `name:"password-min" group:"People" default:"8" help:"The fewest code points of a password: 8 to 64."`
 	PasswordMax    int           `name:"password-max" group:"People" default:"256" help:"The most code points of a password: 64 to 256."`
 	PasswordPreset string        `name:"password-preset" group:"People" default:"none" enum:"none,nist" help:"nist raises password-min to 15, what NIST SP 800-63B-4 asks where the password is the only factor."`
-	BreachedFile   string        `name:"breached-file" group:"People" placeholder:"FILE" unset:"the built-in list of common passwords alone" help:"A file of further passwords that are refused, one in a line."`
+	BreachedFile   string        `name:"breached-file" group:"People" placeholder:"FILE" unset:"the built-in list of common passwords alone" help:"A text file of further passwords that are refused, in UTF-8: one password or SHA-1 hash in each line. A file that is no text is refused at start."`
 
 	HashAlgorithm string `name:"hash-algorithm" group:"Password hashing" default:"argon2id" enum:"argon2id,bcrypt" help:"How new passwords are hashed. Older hashes are upgraded when their owner signs in."`
 	HashMemory    int    `name:"hash-memory" group:"Password hashing" default:"19456" placeholder:"KIB" help:"KiB of memory for one argon2id hash. limen doctor measures what this machine can bear."`
@@ -121,7 +121,7 @@ type Config struct {
 	SMSBreaker         int         `name:"sms-breaker" group:"SMS" default:"30" help:"How many messages to numbers that begin alike are too few to judge them by. When this many were sent within six hours and fewer than one in ten codes came back, such numbers are answered sms_paused."`
 
 	EventRetention time.Duration `name:"event-retention" group:"Operation" default:"365d" help:"How long the record of what happened is kept."`
-	LogFormat      string        `name:"log-format" group:"Operation" default:"text" enum:"text,json" help:"The form of the log."`
+	LogFormat      string        `name:"log-format" group:"Operation" default:"text" enum:"text,json" help:"The form of everything on standard output. With json every line is one JSON object, from the start to the end."`
 	LogLevel       string        `name:"log-level" group:"Operation" default:"info" enum:"debug,info,warn,error" help:"The least important line that is logged."`
 	ShutdownGrace  time.Duration `name:"shutdown-grace" group:"Operation" default:"15s" help:"How long running requests may take to finish after a signal to stop."`
 	DevClock       string        `name:"dev-clock" group:"Operation" placeholder:"INSTANT|DURATION" unset:"the time of the machine" help:"dev only: where the development clock starts, as an RFC 3339 instant or as a distance from now."`

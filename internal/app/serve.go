@@ -7,11 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/limenauth/limen/internal/store"
 	"github.com/limenauth/limen/internal/web"
 )
 
@@ -157,36 +155,4 @@ func (a *App) readiness(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"status":%q,"database":%q,"letters":%t,"hashing":{"running":%d,"waiting":%d}}`+"\n",
 		word, a.Store.Engine(), a.Post.Ready(), queue.Running, queue.Waiting)
-}
-
-// announce says where limen can be found, in one piece: whoever reads the first line can
-// read the last.
-func (a *App) announce(out io.Writer, listeners []net.Listener, people []Person, took time.Duration) {
-	engine := "SQLite"
-	if a.Store.Engine() == store.Postgres {
-		engine = "PostgreSQL"
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "\n  limen is ready in %s (%s, %s)\n\n", took.Round(time.Millisecond), a.Mode, engine)
-	line := func(name, value string) { fmt.Fprintf(&text, "  %-10s %s\n", name, value) }
-	line("Sign in", a.URL+"/sign-in")
-	if a.Mode == Development {
-		line("Inbox", a.URL+"/dev/inbox")
-	}
-	line("Keys", a.URL+"/.well-known/jwks.json")
-	line("API", a.URL+"/openapi.json")
-	for _, l := range listeners {
-		line("Listening", l.Addr().String())
-	}
-	if len(people) > 0 {
-		fmt.Fprint(&text, "\n  People to try with\n")
-		for _, p := range people {
-			line(p.Name, fmt.Sprintf("%s / %s", p.Email, p.Password))
-		}
-		line("Anybody", "sign up with an address under .test: its code is always 424242")
-	}
-	for _, note := range a.Config.Notes(a.Mode) {
-		fmt.Fprintf(&text, "\n  Note: %s\n", note)
-	}
-	fmt.Fprintf(out, "%s\n", text.String())
 }
