@@ -143,6 +143,7 @@ type event struct {
 	Type      string            `json:"type"`
 	Outcome   string            `json:"outcome" enum:"success,refused"`
 	SessionID *string           `json:"session_id"`
+	RequestID *string           `json:"request_id" doc:"The request that did it, as its answer's Request-Id; null for what no request did."`
 	IP        *string           `json:"ip"`
 	UserAgent *string           `json:"user_agent"`
 	Device    string            `json:"device"`
@@ -164,7 +165,7 @@ func (a *API) listEvents(c *web.Call, in web.Paging) (web.List[event], error) {
 func eventOf(e audit.Event) event {
 	out := event{
 		ID: e.ID, At: e.At, Type: string(e.Type), Outcome: string(e.Outcome), SessionID: orNull(string(e.Session)),
-		IP: orNull(e.IP), UserAgent: orNull(e.UserAgent), Device: session.DeviceOf(e.UserAgent).Name, Data: e.Data,
+		RequestID: orNull(e.RequestID), IP: orNull(e.IP), UserAgent: orNull(e.UserAgent), Device: session.DeviceOf(e.UserAgent).Name, Data: e.Data,
 	}
 	if out.Data == nil {
 		out.Data = map[string]string{}

@@ -240,6 +240,12 @@ func TestEvents(t *testing.T) {
 	golden(t, "../../docs/events.md", events())
 }
 
+// ofRequest reports whether a field of an event is one that only a request knows.
+func ofRequest(field ast.Expr) bool {
+	pair, ok := field.(*ast.KeyValueExpr)
+	return ok && (name(pair.Key) == "IP" || name(pair.Key) == "UserAgent" || name(pair.Key) == "RequestID")
+}
+
 // TestEveryEventHappens looks for the deed behind every type.
 func TestEveryEventHappens(t *testing.T) {
 	var declared []string
@@ -253,6 +259,10 @@ func TestEveryEventHappens(t *testing.T) {
 				}
 			case *ast.SelectorExpr:
 				used[name(n)] = true
+			case *ast.CompositeLit:
+				if name(n.Type) == "audit.Event" && slices.ContainsFunc(n.Elts, ofRequest) {
+					t.Errorf("%s: what a request did begins with audit.At, which names the request", path)
+				}
 			}
 			return true
 		})
@@ -274,8 +284,8 @@ Every deed leaves an event in its own transaction: there is no deed without a re
 exception: a refresh that simply worked writes nothing, because the session is its record. Events are kept for
 ` + "`event-retention`" + ` (365 days).
 
-An event says when, what, how it ended (` + "`success` or `refused`" + `), whom it concerns, who did it, and from which address
-and user agent. ` + "`GET /v1/me/events`" + ` shows people those that concern them; the others are for operators. No event holds
+An event says when, what, how it ended (` + "`success` or `refused`" + `), whom it concerns, who did it, in which request
+(` + "`request_id`, which the answer carried as `Request-Id` and the log names" + `), and from which address and user agent. ` + "`GET /v1/me/events`" + ` shows people those that concern them; the others are for operators. No event holds
 a password, a code, a token or a whole e-mail address: each type lists the only data it may carry, and what looks like a
 secret is refused before it is written.
 

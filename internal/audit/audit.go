@@ -63,9 +63,17 @@ type Event struct {
 	Session session.ID
 	Attempt string // the public part of the attempt: att_ and a sortable id
 
+	// RequestID is that of the request that did it: the header Request-Id of its answer and
+	// request_id in the log. It is empty for what no request did.
+	RequestID string
 	IP        string
 	UserAgent string
 	Data      map[string]string
+}
+
+// At begins the event of a request: a success, until the operation says otherwise.
+func At(t Type, b session.Browser) Event {
+	return Event{Type: t, Outcome: Success, RequestID: b.RequestID, IP: b.IP, UserAgent: b.UserAgent}
 }
 
 // Spec says what an event of a type is.
@@ -106,6 +114,8 @@ func (e Event) Check() error {
 		return fmt.Errorf("audit: %s: that is no session", e.Type)
 	case e.Attempt != "" && !secret.HasForm(e.Attempt, "att"):
 		return fmt.Errorf("audit: %s: that is not the public part of an attempt", e.Type)
+	case e.RequestID != "" && !secret.HasForm(e.RequestID, "req"):
+		return fmt.Errorf("audit: %s: that is no request", e.Type)
 	}
 	for name, f := range map[string]struct {
 		value string

@@ -22,6 +22,8 @@ const (
 	who   = "usr_01kq3v5y8xe7q8w9m2n4p6r8t0"
 	where = "ses_01kq3v5y8xe7q8w9m2n4p6r8t0"
 	try   = "att_01kq3v5y8xe7q8w9m2n4p6r8t0"
+
+	request = "req_01kq3v5y8xe7q8w9m2n4p6r8t0"
 )
 
 // Every constant is in the list, and the list holds nothing else.
@@ -85,7 +87,7 @@ func full(name audit.Type) audit.Event {
 	if outcome == "" {
 		outcome = audit.Refused
 	}
-	e := audit.Event{Type: name, Outcome: outcome, Account: who, Session: where, Attempt: try, Actor: audit.Operator, IP: "2001:db8::1", UserAgent: "curl/8", Data: map[string]string{}}
+	e := audit.Event{Type: name, Outcome: outcome, Account: who, Session: where, Attempt: try, Actor: audit.Operator, RequestID: request, IP: "2001:db8::1", UserAgent: "curl/8", Data: map[string]string{}}
 	for _, k := range audit.Types[name].Data {
 		e.Data[k] = "value"
 	}
@@ -129,6 +131,7 @@ func TestCheckRefuses(t *testing.T) {
 		"no outcome":            func(e *audit.Event) { e.Outcome = "" },
 		"a false account":       func(e *audit.Event) { e.Account = "mara@example.com" },
 		"a false session":       func(e *audit.Event) { e.Session = "lrt_abc" },
+		"a false request":       func(e *audit.Event) { e.RequestID = "req_1\n" },
 		"the whole attempt":     func(e *audit.Event) { e.Attempt = try + "_AAAAAAAAAAAAAAAAAAAAAA" },
 		"a long actor":          func(e *audit.Event) { e.Actor = long },
 		"a long ip":             func(e *audit.Event) { e.IP = long },

@@ -221,7 +221,9 @@ func (a *Auth) tokensUntil(tx *store.Tx) time.Time {
 
 // event begins an event about a person at a browser.
 func event(t audit.Type, who account.ID, b session.Browser) audit.Event {
-	return audit.Event{Type: t, Outcome: audit.Success, Account: who, Actor: string(who), IP: b.IP, UserAgent: b.UserAgent}
+	e := audit.At(t, b)
+	e.Account, e.Actor = who, string(who)
+	return e
 }
 
 func refused(t audit.Type, who account.ID, b session.Browser, reason string) audit.Event {

@@ -218,10 +218,9 @@ func refusalOf(v session.Verdict) error {
 
 // carryOut writes what the rule decided, with the evidence that it demands.
 func (i *Issuer) carryOut(ctx context.Context, tx *store.Tx, v session.Verdict, b session.Browser) error {
-	e := audit.Event{
-		Outcome: audit.Refused, Account: v.Next.Account, Session: v.Next.ID, IP: b.IP, UserAgent: b.UserAgent,
-		Data: map[string]string{"reason": v.Reason},
-	}
+	e := audit.At(audit.SessionRefreshRefused, b)
+	e.Outcome, e.Account, e.Session = audit.Refused, v.Next.Account, v.Next.ID
+	e.Data = map[string]string{"reason": v.Reason}
 	switch v.Do {
 	case session.Rotate:
 		return tx.UpdateSession(ctx, v.Next)
@@ -233,15 +232,13 @@ func (i *Issuer) carryOut(ctx context.Context, tx *store.Tx, v session.Verdict, 
 		}
 		e.Type, e.Outcome = audit.SessionLateRecovery, audit.Success
 	case session.Superseded:
-		e.Type, e.Data["reason"] = audit.SessionRefreshRefused, "superseded"
+		e.Data["reason"] = "superseded"
 	case session.End:
 		until := tx.Now.Add(i.Terms.Lifetimes.Access + session.VerifierLeeway)
 		if _, err := tx.EndSession(ctx, v.Next.Account, v.Next.ID, v.Reason, until); err != nil {
 			return err
 		}
 		e.Type = audit.SessionRefreshReused
-	default:
-		e.Type = audit.SessionRefreshRefused
 	}
 	return tx.Record(ctx, e)
 }

@@ -10,6 +10,8 @@ import (
 // Browser is what a request tells of the place it comes from. The secrets in it have
 // been checked for form only.
 type Browser struct {
+	// RequestID is what the answer and the log call the request.
+	RequestID string
 	IP        string
 	UserAgent string
 	Location  string

@@ -10,10 +10,10 @@ import (
 	"github.com/limenauth/limen/internal/secret"
 )
 
-const eventColumns = `id, at, type, outcome, account_id, actor, session_id, attempt_id, ip, user_agent, data`
+const eventColumns = `id, at, type, outcome, account_id, actor, session_id, attempt_id, request_id, ip, user_agent, data`
 
 const (
-	sqlEventInsert = `INSERT INTO event (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+	sqlEventInsert = `INSERT INTO event (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 	// The newest first, before the given id.
 	sqlEventsOf   = `SELECT ` + eventColumns + ` FROM event WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`
 	sqlEventPrune = `DELETE FROM event WHERE id IN (SELECT p.id FROM event p WHERE p.at < $1 LIMIT $2)`
@@ -37,7 +37,7 @@ func (tx *Tx) Record(ctx context.Context, e audit.Event) error {
 		data = []byte("{}")
 	}
 	err = tx.post(sqlEventInsert, e.ID, when(e.At), string(e.Type), string(e.Outcome), null(string(e.Account)), null(e.Actor),
-		null(string(e.Session)), null(e.Attempt), null(e.IP), null(e.UserAgent), string(data))
+		null(string(e.Session)), null(e.Attempt), null(e.RequestID), null(e.IP), null(e.UserAgent), string(data))
 	return err
 }
 
@@ -55,7 +55,7 @@ func (r reader) EventsOf(ctx context.Context, id account.ID, before string, limi
 		var e audit.Event
 		var data string
 		err := scan(&e.ID, stamp(&e.At), &e.Type, &e.Outcome, optional(&e.Account), optional(&e.Actor), optional(&e.Session),
-			optional(&e.Attempt), optional(&e.IP), optional(&e.UserAgent), &data)
+			optional(&e.Attempt), optional(&e.RequestID), optional(&e.IP), optional(&e.UserAgent), &data)
 		if err != nil {
 			return e, err
 		}

@@ -78,7 +78,7 @@ func (c *Call) Browser() (session.Browser, error) {
 		return session.Browser{}, err
 	}
 	return session.Browser{
-		IP: c.address(), UserAgent: c.UserAgent, Delivery: c.Delivery,
+		RequestID: c.RequestID, IP: c.address(), UserAgent: c.UserAgent, Delivery: c.Delivery,
 		Asked: c.Asked(), Device: device, Attempt: attempt,
 	}, nil
 }

@@ -145,6 +145,7 @@ CREATE TABLE event (
     actor      TEXT,
     session_id TEXT,
     attempt_id TEXT,
+    request_id TEXT,
     ip         TEXT,
     user_agent TEXT,
     data       TEXT   NOT NULL
