@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -182,11 +184,14 @@ func TestRedirectTargets(t *testing.T) {
 			t.Fatal("the session did not survive")
 		}
 	}
-	for _, target := range []string{callback, "com.example.app:/signed-in", "http://localhost:3000/x", "http://127.0.0.1:3000"} {
+	for target, origin := range map[string]string{
+		callback: "https://app.example.com", "com.example.app:/signed-in": "com.example.app:",
+		"http://localhost:3000/x": "http://localhost:3000", "http://127.0.0.1:3000": "http://127.0.0.1:3000",
+	} {
 		to := destination(target)
 		page := in.Do("GET", "/sign-in?"+to.Encode(), nil).Want(http.StatusOK)
 		policy := page.Header.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "form-action 'self' "+oauth.Origin(target)+";") {
+		if !strings.Contains(policy, "form-action 'self' "+origin+";") {
 			t.Errorf("%s: the policy lets forms go elsewhere: %s", target, policy)
 		}
 		to.Del("code_challenge")
@@ -221,5 +226,55 @@ func refusesRedirect(t *testing.T, a *app.Answer, target string) {
 	}
 	if strings.Contains(a.Header.Get("Content-Security-Policy"), "evil") || strings.Contains(string(a.Body), `href="javascript`) {
 		t.Errorf("%q: the page carries it on", target)
+	}
+}
+
+// TestOneRuleForRedirects drives one table through every place that takes a destination:
+// the pages and the API judge each target alike.
+func TestOneRuleForRedirects(t *testing.T) {
+	s := app.SQLite(t, handoverSettings)
+	host := strings.TrimPrefix(s.URL, "http://")
+	challenge := oauth.Challenge(verifier)
+	const ok, bad, unproven = "", "redirect_not_allowed", "invalid_request"
+	type target struct{ to, state, challenge, want string }
+	table := []target{
+		{callback, "s", challenge, ok}, {callback, "", challenge, ok}, {"com.example.app:/signed-in", "s", challenge, ok},
+		{callback, "s", "", unproven}, {callback, "s", "plain", unproven}, {callback, strings.Repeat("s", 513), challenge, unproven},
+		{callback, "a\x7f", challenge, unproven},
+		// limen's own origin needs no challenge; its form is that of every other target.
+		{s.URL + "/account", "", "", ok}, {s.URL + "/account?from=mail", "", "", ok}, {s.URL + "/", "", "", ok}, {s.URL, "", "", ok},
+		{s.URL + "?x=1", "", "", ok}, {s.URL + "/account", strings.Repeat("s", 513), "", unproven},
+		{s.URL + "/" + strings.Repeat("a", 2048), "", "", bad}, {s.URL + "/a b", "", "", bad}, {s.URL + `/"x`, "", "", bad},
+		{s.URL + "/%zz", "", "", bad}, {s.URL + "/a%", "", "", bad}, {s.URL + "/\u00e4", "", "", bad}, {s.URL + "/\\evil.example", "", "", bad},
+		{s.URL + "/#x", "", "", bad}, {s.URL + "/a\tb", "", "", bad}, {s.URL + "/a\r\nb", "", "", bad}, {s.URL + "/a\u2028b", "", "", bad},
+		{"http://user@" + host + "/", "", "", bad}, {"HTTP://" + host + "/", "", "", bad}, {strings.Replace(s.URL, "localhost", "LOCALHOST", 1) + "/", "", "", bad},
+		{"/account", "", "", bad}, {"//" + host + "/", "", "", bad},
+	}
+	for _, hostile := range append(hostileRedirects, own(s)...) {
+		table = append(table, target{hostile, "s", challenge, bad})
+	}
+	for n, c := range table {
+		values := url.Values{"redirect_to": {c.to}, "state": {c.state}, "code_challenge": {c.challenge}}
+		form := func(more url.Values) url.Values {
+			maps.Copy(more, values)
+			return more
+		}
+		body := func(name, value string) app.M {
+			return app.M{"redirect_to": c.to, "state": c.state, "code_challenge": c.challenge, name: value}
+		}
+		who := fmt.Sprintf("one-rule-%d@example.com", n)
+		page, program := s.Client(t, ""), s.Client(t, "")
+		for where, a := range map[string]*app.Answer{
+			"GET /sign-in":           page.Do("GET", "/sign-in?"+values.Encode(), nil),
+			"POST /sign-in/email":    page.Do("POST", "/sign-in/email", form(url.Values{"identifier": {who}})),
+			"POST /sign-up":          page.Do("POST", "/sign-up", form(url.Values{"email": {"x" + who}, "password": {app.Password}})),
+			"POST /v1/sign-in/email": program.Do("POST", "/v1/sign-in/email", body("email", "y"+who)),
+			"POST /v1/sign-in/phone": program.Do("POST", "/v1/sign-in/phone", body("phone", fmt.Sprintf("+4179555%04d", n))),
+		} {
+			if refused := a.Status == http.StatusUnprocessableEntity; refused != (c.want != ok) || strings.Contains(where, "/v1/") && a.Code() != c.want {
+				t.Errorf("%s: redirect_to %.60q, state %.9q, challenge %.9q: %d %s, want %q", where, c.to, c.state, c.challenge, a.Status, a.Code(), c.want)
+			}
+		}
+		s.Clock.Advance(time.Hour) // the rows share a limit
 	}
 }

@@ -114,7 +114,7 @@ func owedOf(v auth.Verification) owed {
 }
 
 func (a *API) signInEmail(c *web.Call, b session.Browser, in signInEmail) (web.Accepted[owed], error) {
-	onward, err := a.Auth.Onward(in.RedirectTo, in.State, in.CodeChallenge)
+	onward, err := a.Auth.Destination(in.RedirectTo, in.State, in.CodeChallenge)
 	if err != nil {
 		return web.Accepted[owed]{}, err
 	}

@@ -58,7 +58,7 @@ type signInPhone struct {
 }
 
 func (a *API) signInPhone(c *web.Call, b session.Browser, in signInPhone) (web.Accepted[owed], error) {
-	onward, err := a.Auth.Onward(in.RedirectTo, in.State, in.CodeChallenge)
+	onward, err := a.Auth.Destination(in.RedirectTo, in.State, in.CodeChallenge)
 	if err != nil {
 		return web.Accepted[owed]{}, err
 	}

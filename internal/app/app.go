@@ -223,7 +223,7 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	}
 	a.Post.Phones, a.Post.Voice = phones, cfg.SMSVoice == "on"
 	a.Metrics.WatchOutbox(a.backlogs)
-	redirects, err := oauth.ParseAllowList(a.redirects())
+	redirects, err := oauth.ParseAllowList(a.URL, a.redirects())
 	if err != nil {
 		return fmt.Errorf("redirect-allow: %w", err)
 	}

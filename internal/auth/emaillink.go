@@ -7,6 +7,7 @@ import (
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -18,8 +19,8 @@ type SignInEmail struct {
 	Email  string
 	Create bool // make an account if there is none
 	Locale string
-	// Onward is the application that waits, as its door wrote it down.
-	Onward string
+	// Onward is where the link leads in the end.
+	Onward oauth.Destination
 }
 
 // BeginEmail begins a sign-in by letter. Whether the address has an account shows in no
@@ -57,7 +58,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 			purpose = signin.SignUp
 		}
 		try, value, cookie := a.newAttempt(tx.Now, purpose, b)
-		try.Address, try.Locale, try.Onward = address, a.locale(in.Locale), in.Onward
+		try.Address, try.Locale, try.Onward = address, a.locale(in.Locale), in.Onward.Encode()
 		try.Decoy = !found && purpose == signin.SignIn
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if found {

@@ -17,12 +17,18 @@ var ErrLastCredential = fault.New(fault.Conflict, "last_credential", "This is yo
 
 const handoverPrefix = "hnd"
 
-// IssueHandover makes the one-time code with which the application at redirectTo fetches
-// its own session for the actor. The caller has matched redirectTo and the challenge
-// with CheckHandover before.
-func (a *Auth) IssueHandover(ctx context.Context, actor Actor, redirectTo, challenge string, b session.Browser) (secret.Text, error) {
-	if err := a.CheckHandover(redirectTo, challenge); err != nil {
-		return "", err
+// Destination judges where a request wants its sign-in to lead: see
+// oauth.AllowList.Destination.
+func (a *Auth) Destination(redirectTo, state, challenge string) (oauth.Destination, error) {
+	return a.Rules.Redirects.Destination(redirectTo, state, challenge)
+}
+
+// IssueHandover makes the one-time code with which the application at the destination
+// fetches its own session for the actor. It refuses with redirect_not_allowed where the
+// destination is limen itself.
+func (a *Auth) IssueHandover(ctx context.Context, actor Actor, to oauth.Destination, b session.Browser) (secret.Text, error) {
+	if !to.Elsewhere() {
+		return "", oauth.ErrRedirectNotAllowed
 	}
 	var code secret.Text
 	var refusal error
@@ -38,7 +44,7 @@ func (a *Auth) IssueHandover(ctx context.Context, actor Actor, redirectTo, chall
 		code = secret.Text(id + "_" + secret.Token(32).Reveal())
 		err = tx.InsertHandover(ctx, store.Handover{
 			ID: id, SecretHash: a.Keys.Handovers.Sum([]byte(code)), Account: who.ID, Session: actor.Session.ID,
-			RedirectTo: redirectTo, Challenge: challenge, Methods: actor.Session.Methods, AAL: actor.Session.AAL,
+			RedirectTo: to.RedirectTo(), Challenge: to.Challenge(), Methods: actor.Session.Methods, AAL: actor.Session.AAL,
 			AuthenticatedAt: actor.Session.AuthenticatedAt, Epoch: who.Epoch, CreatedAt: tx.Now, ExpiresAt: tx.Now.Add(a.Rules.HandoverLife),
 		})
 		if err != nil {
@@ -47,16 +53,6 @@ func (a *Auth) IssueHandover(ctx context.Context, actor Actor, redirectTo, chall
 		return tx.Record(ctx, a.eventBy(audit.HandoverIssued, actor, b))
 	})
 	return code, orRefusal(err, refusal)
-}
-
-// CheckHandover reports whether codes may be handed to redirectTo: it must be on the
-// allow-list, and the challenge must be one of S256. It refuses with
-// redirect_not_allowed or invalid_request.
-func (a *Auth) CheckHandover(redirectTo, challenge string) error {
-	if err := a.Rules.Redirects.Check(redirectTo); err != nil {
-		return err
-	}
-	return oauth.CheckChallenge(challenge)
 }
 
 // ErrHandover is told for every handover code that does not work.

@@ -8,6 +8,7 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -333,7 +334,7 @@ func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Bro
 	case !found || !try.Live(a.Now()):
 		return Subject{}, signin.ErrLinkExpired
 	}
-	s.Address, s.Here, s.Onward = masked(try), a.holdsByLink(try, "", b), try.Onward
+	s.Address, s.Here, s.Onward = masked(try), a.holdsByLink(try, "", b), a.Rules.Redirects.Recall(try.Onward)
 	return s, nil
 }
 
@@ -342,5 +343,5 @@ type Subject struct {
 	Purpose signin.Purpose
 	Address string // masked
 	Here    bool   // this browser asked for it
-	Onward  string // the application that waits
+	Onward  oauth.Destination
 }

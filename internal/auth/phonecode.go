@@ -8,6 +8,7 @@ import (
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
+	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/sms"
@@ -29,7 +30,7 @@ type SignInPhone struct {
 	Create  bool
 	Link    bool // the message carries a link as well
 	Locale  string
-	Onward  string
+	Onward  oauth.Destination
 }
 
 // BeginPhone begins a sign-in by a message to a phone. Whether the number has an account
@@ -66,7 +67,7 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 		}
 		try, value, cookie := a.newAttempt(tx.Now, purpose, b)
 		try.Channel, try.Address = account.ByPhone, account.Address{Text: phone.Text, Key: phone.Key}
-		try.Locale, try.Onward, try.Decoy = a.locale(in.Locale), in.Onward, !found && purpose == signin.SignIn
+		try.Locale, try.Onward, try.Decoy = a.locale(in.Locale), in.Onward.Encode(), !found && purpose == signin.SignIn
 		try.Candidate = a.Keys.Candidates.Seal(string(try.ID), sealed)
 		if found {
 			try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(cmp.Or(who.Locale, in.Locale))

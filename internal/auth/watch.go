@@ -2,13 +2,10 @@ package auth
 
 import (
 	"context"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/limenauth/limen/internal/fault"
-	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -99,21 +96,4 @@ func (a *Auth) WatchAttempt(ctx context.Context, value secret.Text, b session.Br
 		case <-tick.C:
 		}
 	}
-}
-
-// Onward checks where a sign-in by letter shall lead in the end and writes it down for
-// the attempt. It refuses with redirect_not_allowed or invalid_request.
-func (a *Auth) Onward(redirectTo, state, challenge string) (string, error) {
-	if redirectTo == "" {
-		return "", nil
-	}
-	if err := oauth.CheckState(state); err != nil {
-		return "", err
-	}
-	if !strings.HasPrefix(redirectTo, a.Rules.PublicURL+"/") {
-		if err := a.CheckHandover(redirectTo, challenge); err != nil {
-			return "", err
-		}
-	}
-	return url.Values{"redirect_to": {redirectTo}, "state": {state}, "code_challenge": {challenge}}.Encode(), nil
 }

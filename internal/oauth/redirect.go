@@ -2,7 +2,8 @@
 // sign-in: where a browser may be sent, what proves that the application which began is
 // the one that ends, and how long its state may be. It is pure: no I/O, no clock.
 //
-// Redirects. A redirect that an attacker chooses hands them the code (RFC 9700 sections
+// Redirects. There is one rule for all who take a destination, the API and the pages:
+// AllowList.Destination. A redirect that an attacker chooses hands them the code (RFC 9700 sections
 // 4.1 and 4.11). So a target is first held to a narrow form, before any parser's
 // opinion of it is asked, and then compared exactly: by origin for http and https, as
 // the whole string for other schemes. Nothing is decoded, normalised or repaired: a
@@ -38,6 +39,7 @@ var ErrRedirectNotAllowed = fault.New(fault.Invalid, "redirect_not_allowed", "Th
 // AllowList is where a completed sign-in may send the browser. The zero value allows
 // nothing. It is never changed after it was parsed.
 type AllowList struct {
+	own     origin // limen's own; the zero origin fits no target
 	origins []origin
 	exact   []string
 }
@@ -47,12 +49,16 @@ type origin struct {
 	port         string // always written out; "*" in an entry for any port of the loopback
 }
 
-// ParseAllowList reads the entries of a setting: an origin of http or https
+// ParseAllowList reads limen's own origin, to which a sign-in may always lead, and the
+// entries of a setting: an origin of http or https
 // ("https://app.example.com", without path), or the whole URL of a custom scheme
 // ("com.example.app:/signed-in"). Plain http is for loopback hosts alone, whose port may
 // be * (RFC 8252 section 7.3). An error names the entry.
-func ParseAllowList(entries []string) (AllowList, error) {
+func ParseAllowList(own string, entries []string) (AllowList, error) {
 	var l AllowList
+	if scheme, rest, ok := cutScheme(strings.ToLower(own)); ok {
+		l.own, _, _ = parseOrigin(scheme, rest, false) // one that has no such form fits nothing
+	}
 	for _, entry := range entries {
 		scheme, rest, ok := cutScheme(entry)
 		if !ok {
@@ -74,29 +80,26 @@ func ParseAllowList(entries []string) (AllowList, error) {
 	return l, nil
 }
 
-// Check reports whether the browser may be sent to target, by ErrRedirectNotAllowed.
-func (l AllowList) Check(target string) error {
-	if l.allows(target) {
-		return nil
-	}
-	return ErrRedirectNotAllowed
-}
-
-func (l AllowList) allows(target string) bool {
+// judge reports whether the browser may be sent to target, and whether that is a page of
+// limen's own.
+func (l AllowList) judge(target string) (own, ok bool) {
 	scheme, rest, ok := cutScheme(target)
 	if !ok {
-		return false
+		return false, false
 	}
 	if scheme != "http" && scheme != "https" {
-		return slices.Contains(l.exact, target)
+		return false, slices.Contains(l.exact, target)
 	}
 	o, _, ok := parseOrigin(scheme, rest, false)
-	return ok && slices.ContainsFunc(l.origins, o.fits)
+	if !ok {
+		return false, false
+	}
+	own = o == l.own
+	return own, own || slices.ContainsFunc(l.origins, o.fits)
 }
 
-// Origin returns the origin of a target that Check has let through, as a browser writes
-// it ("https://app.example.com"); of a custom scheme, the scheme and its colon.
-func Origin(target string) string {
+// originOf is the origin of a target as a browser writes it.
+func originOf(target string) string {
 	scheme, rest, ok := cutScheme(target)
 	if !ok {
 		return ""

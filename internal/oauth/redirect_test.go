@@ -12,11 +12,21 @@ import (
 
 func list(t testing.TB, entries ...string) oauth.AllowList {
 	t.Helper()
-	l, err := oauth.ParseAllowList(entries)
+	l, err := oauth.ParseAllowList("https://limen.example", entries)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// check judges a target, with a challenge that is in form. It takes an empty target for
+// one that is not allowed.
+func check(l oauth.AllowList, target string) error {
+	d, err := l.Destination(target, "", oauth.Challenge("x"))
+	if err == nil && d.RedirectTo() == "" {
+		return oauth.ErrRedirectNotAllowed
+	}
+	return err
 }
 
 func TestRedirects(t *testing.T) {
@@ -146,7 +156,7 @@ func TestRedirects(t *testing.T) {
 		"wss://app.example.com":                                false,
 		"https://app.example.com/" + strings.Repeat("a", 2048): false,
 	} {
-		err := l.Check(target)
+		err := check(l, target)
 		if (err == nil) != want {
 			t.Errorf("%.80q: %v, want allowed %v", target, err, want)
 		}
@@ -163,7 +173,7 @@ func TestRedirects(t *testing.T) {
 func TestEmptyListAllowsNothing(t *testing.T) {
 	for _, l := range []oauth.AllowList{{}, list(t)} {
 		for _, target := range []string{"", "/", "https://app.example.com", "http://localhost:1", "app:/x"} {
-			if l.Check(target) == nil {
+			if check(l, target) == nil {
 				t.Errorf("%q is allowed", target)
 			}
 		}
@@ -179,7 +189,7 @@ func TestParseAllowListRefuses(t *testing.T) {
 		"https://app.example.com:0443", "https://[0:0:0:0:0:0:0:1]", "https://[::1%25eth0]", "https://127.1", "https://0x7f.1", "https://2130706433", "javascript:alert(1)", "data:x", "file:///x",
 		"https://bücher.example", "https://app.example.com\n", "http://[::1", "http://localhost:*/cb", "http://localhost.evil.example:1", ":x", "app:",
 	} {
-		if l, err := oauth.ParseAllowList([]string{"https://ok.example", entry}); err == nil {
+		if l, err := oauth.ParseAllowList("", []string{"https://ok.example", entry}); err == nil {
 			t.Errorf("%q is an entry: %+v", entry, l)
 		} else if detail := fault.Of(err).Detail; entry != "" && !strings.Contains(detail, "redirect") {
 			t.Errorf("%q: %q", entry, detail)
@@ -187,20 +197,53 @@ func TestParseAllowListRefuses(t *testing.T) {
 	}
 }
 
-func TestOrigin(t *testing.T) {
-	for target, want := range map[string]string{
-		"https://app.example.com/cb?x=1": "https://app.example.com",
-		"https://app.example.com:443/cb": "https://app.example.com",
-		"https://app.example.com:8443":   "https://app.example.com:8443",
-		"http://localhost:3000/cb":       "http://localhost:3000",
-		"http://[::1]:80/":               "http://[::1]",
-		"com.example.app:/signed-in":     "com.example.app:",
-		"https://app.example.com@evil/":  "",
-		"javascript:alert(1)":            "",
-		"":                               "",
+func TestDestination(t *testing.T) {
+	l := list(t, "https://app.example.com", "https://app.example.com:8443", "http://localhost:*", "com.example.app:/signed-in")
+	challenge := oauth.Challenge("x")
+	for _, c := range []struct {
+		target, challenge string
+		elsewhere         bool
+		origin, with      string
+	}{
+		{"", "", false, "", ""},
+		{"https://limen.example", "", false, "", "https://limen.example?code=c&state=s+1"},
+		{"https://limen.example/account?x=1", "", false, "", "https://limen.example/account?code=c&state=s+1&x=1"},
+		{"https://limen.example:443/", "", false, "", "https://limen.example:443/?code=c&state=s+1"},
+		{"https://app.example.com/cb?x=1", challenge, true, "https://app.example.com", "https://app.example.com/cb?code=c&state=s+1&x=1"},
+		{"https://app.example.com:443/cb", challenge, true, "https://app.example.com", "https://app.example.com:443/cb?code=c&state=s+1"},
+		{"https://app.example.com:8443", challenge, true, "https://app.example.com:8443", "https://app.example.com:8443?code=c&state=s+1"},
+		{"http://localhost:3000/cb", challenge, true, "http://localhost:3000", "http://localhost:3000/cb?code=c&state=s+1"},
+		{"com.example.app:/signed-in", challenge, true, "com.example.app:", "com.example.app:/signed-in?code=c&state=s+1"},
 	} {
-		if got := oauth.Origin(target); got != want {
-			t.Errorf("Origin(%q) = %q, want %q", target, got, want)
+		d, err := l.Destination(c.target, "s 1", c.challenge)
+		if err != nil || d.RedirectTo() != c.target || d.Elsewhere() != c.elsewhere || d.Origin() != c.origin {
+			t.Errorf("%q: %+v, %v", c.target, d, err)
+		}
+		if again := l.Recall(d.Encode()); again != d {
+			t.Errorf("%q comes back as %+v", c.target, again)
+		}
+		if with, err := d.With("c"); c.target != "" && (err != nil || with != c.with) {
+			t.Errorf("%q with a code is %q, %v", c.target, with, err)
+		}
+		if none := list(t).Recall(d.Encode()); c.elsewhere && none != (oauth.Destination{}) {
+			t.Errorf("%q is no longer allowed and leads to %+v", c.target, none)
+		}
+	}
+	for target, challenge := range map[string]string{
+		"https://app.example.com/": "", "http://limen.example/": challenge, "https://limen.example:8443/": challenge, "https://limen.example.evil/": challenge,
+		"https://x@limen.example/": challenge, "https://limen.example/#x": challenge, "https://limen.example/a b": challenge,
+	} {
+		if d, err := l.Destination(target, "", challenge); err == nil || d != (oauth.Destination{}) {
+			t.Errorf("%q is allowed: %+v", target, d)
+		}
+	}
+	if d := l.Recall("%zz"); d != (oauth.Destination{}) {
+		t.Errorf("%+v", d)
+	}
+	for _, own := range []string{"", "https://", "https://b\u00fccher.example", "nonsense"} { // fits nothing
+		l, err := oauth.ParseAllowList(own, nil)
+		if err != nil || check(l, own+"/x") == nil || check(l, "https:///") == nil || check(l, ":/") == nil {
+			t.Errorf("%q: %v", own, err)
 		}
 	}
 }
@@ -216,7 +259,7 @@ func FuzzRedirect(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if l.Check(s) != nil || s == "com.example.app:/cb" {
+		if check(l, s) != nil || s == "com.example.app:/cb" {
 			return
 		}
 		rest, secure := strings.CutPrefix(s, "https://app.example.com")
@@ -243,8 +286,9 @@ func FuzzRedirect(f *testing.F) {
 		if u.User != nil || u.Fragment != "" || secure && u.Hostname() != "app.example.com" || !secure && (u.Hostname() != "localhost" || u.Port() != port) {
 			t.Fatalf("%q is allowed and leads to %+v", s, u)
 		}
-		if got := oauth.Origin(s); !strings.HasPrefix(s, got) || got == "" {
-			t.Fatalf("the origin of %q is %q", s, got)
+		d, err := l.Destination(s, "", oauth.Challenge("x"))
+		if got := d.Origin(); err != nil || !strings.HasPrefix(s, got) || got == "" {
+			t.Fatalf("the origin of %q is %q, %v", s, got, err)
 		}
 	})
 }

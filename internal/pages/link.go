@@ -42,29 +42,13 @@ func (p *Pages) linkForm(c *web.Call, v visit) error {
 	if err != nil {
 		return p.linkOver(c, v, signin.SignIn, err)
 	}
-	v.to = p.onwardOf(subject)
+	v.to = destination{subject.Onward}
 	view := Link{Page: p.page(c), Address: subject.Address, Here: subject.Here, SignUp: subject.Purpose == signin.SignUp}
 	if view.SignUp && !view.Here {
 		return p.showOver(c, http.StatusOK, v, signin.SignIn, Elsewhere)
 	}
 	view.Carry = append(v.to.carry(), Pair{"token", token.Reveal()})
 	return p.show(c, http.StatusOK, view, v.to.onward()...)
-}
-
-// onwardOf is where the sign-in that a link belongs to shall lead. What was allowed when
-// it began and is no more leads to the person's own account.
-func (p *Pages) onwardOf(subject auth.Subject) destination {
-	values, err := url.ParseQuery(subject.Onward)
-	if err != nil {
-		return destination{}
-	}
-	to, err := p.destinationOf(map[string]string{
-		"redirect_to": values.Get("redirect_to"), "state": values.Get("state"), "code_challenge": values.Get("code_challenge"),
-	})
-	if err != nil {
-		return destination{}
-	}
-	return to
 }
 
 // openLink does what the link is for: it lets this browser in or, elsewhere, asks whether

@@ -12,7 +12,7 @@ import (
 
 func (p *Pages) signInForm(c *web.Call, v visit) error {
 	if who, err := c.Identify(); err == nil && v.values["prompt"] != "login" {
-		if v.to.redirectTo == "" {
+		if v.to.RedirectTo() == "" {
 			c.Redirect("/account")
 			return nil
 		}

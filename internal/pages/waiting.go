@@ -35,12 +35,8 @@ func (p *Pages) signInEmail(c *web.Call, v visit) error {
 
 // signInPhone asks for a code to a number that was typed where an address may stand.
 func (p *Pages) signInPhone(c *web.Call, v visit) error {
-	onward, err := p.Auth.Onward(v.to.redirectTo, v.to.state, v.to.challenge)
-	if err != nil {
-		return err
-	}
 	owed, err := p.Auth.BeginPhone(c.R.Context(), auth.SignInPhone{
-		Phone: v.values["identifier"], Locale: p.page(c).Lang(), Onward: onward,
+		Phone: v.values["identifier"], Locale: p.page(c).Lang(), Onward: v.to.Destination,
 	}, v.from)
 	if err != nil {
 		return p.refuseSignIn(c, v, err)
@@ -64,12 +60,8 @@ func (p *Pages) beginEmail(c *web.Call, v visit, email string, create bool) (aut
 	if email == "" {
 		return auth.Verification{}, fault.Invalidate("email", "required")
 	}
-	onward, err := p.Auth.Onward(v.to.redirectTo, v.to.state, v.to.challenge)
-	if err != nil {
-		return auth.Verification{}, err
-	}
 	return p.Auth.BeginEmail(c.R.Context(), auth.SignInEmail{
-		Email: email, Create: create, Locale: p.page(c).Lang(), Onward: onward,
+		Email: email, Create: create, Locale: p.page(c).Lang(), Onward: v.to.Destination,
 	}, v.from)
 }
 

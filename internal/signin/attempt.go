@@ -83,7 +83,7 @@ type Attempt struct {
 	// Match is the two digits on the waiting screen; Place and Device say where it is.
 	Match, Place, Device string
 	ApprovedAt           time.Time
-	// Onward is the application that waits, as its door wrote it down.
+	// Onward is the application that waits, as oauth.Destination.Encode writes it.
 	Onward string
 }
 
