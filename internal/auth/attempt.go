@@ -271,6 +271,9 @@ func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try opened, code str
 	}
 	if !try.budget.Open(tx.Now) || !try.overall.Open(tx.Now) {
 		refusal = signin.ErrTooManyAttempts.After(max(try.budget.ClosedFor(tx.Now), try.overall.ClosedFor(tx.Now)))
+		if err := a.setBudgets(ctx, tx, try, try.budget.Settled(tx.Now), try.overall.Settled(tx.Now)); err != nil {
+			return nil, err
+		}
 		return refusal, tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try.Attempt, b))
 	}
 	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits(code)), []byte(try.ID), []byte(try.Purpose))

@@ -14,9 +14,28 @@ const (
 //
 // The hour is counted from its first wrong code. Two hours may touch, so at worst 19
 // wrong codes fall into sixty minutes; the run of 100 holds regardless.
+//
+// Transactions that wait for each other do not commit in the order of their instants, so
+// an instant may be older than HourStartedAt. It is judged as HourStartedAt: it opens
+// nothing and lowers nothing, else parallel guesses would reset the hour (25 of 25 were
+// judged that way).
 type Budget struct {
 	HourStartedAt time.Time
 	InHour, InRow int
+}
+
+// setBack is how much older than the hour an instant must be to show that the clock was
+// set back. No transaction waits that long.
+const setBack = time.Hour
+
+// Settled returns the budget with its hour moved to now if the clock was set back. The
+// counts stay, so a closed budget stays closed, for an hour and no longer. A caller that
+// finds a budget closed stores it settled: otherwise it never opens.
+func (b Budget) Settled(now time.Time) Budget {
+	if now.Before(b.HourStartedAt.Add(-setBack)) {
+		b.HourStartedAt = now
+	}
+	return b
 }
 
 // Open reports whether a code may be judged at all. Where it is not, codes are closed for
@@ -34,16 +53,17 @@ func (b Budget) ClosedFor(now time.Time) time.Duration {
 	case b.InRow >= WrongInRow:
 		return time.Hour
 	}
-	return b.HourStartedAt.Add(time.Hour).Sub(now)
+	return b.Settled(now).HourStartedAt.Add(time.Hour).Sub(now)
 }
 
-// Wrong returns the budget after one more wrong code. A closed budget stays as it is:
+// Wrong returns the budget after one more wrong code. A closed budget counts nothing:
 // codes that were never judged must not use it up further.
 func (b Budget) Wrong(now time.Time) Budget {
+	b = b.Settled(now)
 	if !b.Open(now) {
 		return b
 	}
-	if b.InHour == 0 || b.over(now) {
+	if b.over(now) || b.InHour == 0 && b.HourStartedAt.Before(now) {
 		b.HourStartedAt, b.InHour = now, 0
 	}
 	b.InHour++
@@ -58,8 +78,7 @@ func (b Budget) Right() Budget {
 	return b
 }
 
-// over also holds when now lies before the hour began: a clock that was set back must not
-// close an address for longer than an hour.
+// over reports whether the hour has ended. It has not for an older instant.
 func (b Budget) over(now time.Time) bool {
-	return now.Before(b.HourStartedAt) || !now.Before(b.HourStartedAt.Add(time.Hour))
+	return !now.Before(b.HourStartedAt.Add(time.Hour))
 }

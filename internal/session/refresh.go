@@ -177,7 +177,7 @@ func (s Session) presentedAgain(generation int64, l Lifetimes, now time.Time) Ve
 	}
 	next.Recoveries++
 	next.RecoveredGeneration = generation
-	next.RotatedAt = now
+	next.RotatedAt = latest(s.RotatedAt, now)
 	return Verdict{Do: Recover, Next: next, Reason: LateAnswerWasLost}
 }
 
@@ -186,12 +186,25 @@ func (s Session) presentedAgain(generation int64, l Lifetimes, now time.Time) Ve
 func (s Session) Rotated(l Lifetimes, now time.Time) Session {
 	next := s.seen(l, now)
 	next.Generation++
-	next.RotatedAt = now
+	next.RotatedAt = latest(s.RotatedAt, now)
 	return next
 }
 
+// OutOfOrder bounds how much older than a stored time an instant can be because two
+// transactions waited for each other, or two machines disagree. What is older yet shows a
+// clock that was set back.
+const OutOfOrder = time.Minute
+
+// latest keeps an instant that came out of order from lowering a stored time.
+func latest(stored, now time.Time) time.Time {
+	if behind := stored.Sub(now); behind > 0 && behind <= OutOfOrder {
+		return stored
+	}
+	return now
+}
+
 func (s Session) seen(l Lifetimes, now time.Time) Session {
-	s.LastSeenAt = now
+	s.LastSeenAt = latest(s.LastSeenAt, now)
 	s.IdleExpiresAt = now.Add(l.Idle)
 	if s.ExpiresAt.Before(s.IdleExpiresAt) {
 		s.IdleExpiresAt = s.ExpiresAt

@@ -226,3 +226,18 @@ func TestRotated(t *testing.T) {
 		t.Error(cmp.Diff(want, got))
 	}
 }
+
+// TestInstantsOutOfOrderLowerNothing: transactions that waited for each other bring older
+// instants. A clock that was set back is followed: else the window would last until then.
+func TestInstantsOutOfOrderLowerNothing(t *testing.T) {
+	for behind, kept := range map[time.Duration]bool{0: true, time.Microsecond: true, session.OutOfOrder: true, session.OutOfOrder + 1: false, day: false} {
+		next := row().Rotated(lives, born.Add(-behind))
+		want := born.Add(-behind)
+		if kept {
+			want = born
+		}
+		if !next.RotatedAt.Equal(want) || !next.LastSeenAt.Equal(want) {
+			t.Errorf("%v behind: rotated at %v, seen at %v, want %v", behind, next.RotatedAt, next.LastSeenAt, want)
+		}
+	}
+}

@@ -42,7 +42,7 @@ const (
 	sqlAccountPassword = `UPDATE account SET password_hash = $1, password_changed_at = $2,
 		credential_version = credential_version + 1, updated_at = $2 WHERE id = $3`
 	sqlAccountRehash = `UPDATE account SET password_hash = $1 WHERE id = $2 AND credential_version = $3`
-	sqlAccountSeen   = `UPDATE account SET last_sign_in_at = $1 WHERE id = $2`
+	sqlAccountSeen   = `UPDATE account SET last_sign_in_at = CASE WHEN last_sign_in_at > $1 THEN last_sign_in_at ELSE $1 END WHERE id = $2`
 	sqlAccountEpoch  = `UPDATE account SET epoch = epoch + 1 WHERE id = $1`
 	sqlAccountBan    = `UPDATE account SET banned_at = $1, updated_at = $2 WHERE id = $3`
 	sqlAccountDelete = `DELETE FROM account WHERE id = $1`

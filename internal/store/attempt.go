@@ -43,8 +43,8 @@ const (
 	sqlBudgetLock   = sqlBudgetByHash + ` FOR UPDATE`
 	sqlBudgetOpen   = `INSERT INTO code_budget (address_hash, hour_started_at, in_hour, in_row, updated_at)
 		VALUES ($1, $2, 0, 0, $2) ON CONFLICT (address_hash) DO NOTHING`
-	sqlBudgetWrite = `UPDATE code_budget SET hour_started_at = $1, in_hour = $2, in_row = $3, updated_at = $4
-		WHERE address_hash = $5`
+	sqlBudgetWrite = `UPDATE code_budget SET hour_started_at = $1, in_hour = $2, in_row = $3,
+		updated_at = CASE WHEN updated_at < CAST($4 AS BIGINT) THEN CAST($4 AS BIGINT) ELSE updated_at END WHERE address_hash = $5`
 	sqlBudgetRun   = `UPDATE code_budget SET in_row = 0 WHERE address_hash = $1 AND in_row > 0`
 	sqlBudgetPrune = `DELETE FROM code_budget WHERE address_hash IN
 		(SELECT p.address_hash FROM code_budget p WHERE p.updated_at < $1 LIMIT $2)`

@@ -30,8 +30,12 @@ const (
 	// sqlSessionRotate is the whole of a refresh: it moves the generation only if the
 	// presented one is the current one, the session lives, the device fits and no ban,
 	// deletion or sign-out everywhere has raised the epoch. The claims of the access
-	// token come back with it.
-	sqlSessionRotate = `UPDATE session SET generation = generation + 1, rotated_at = $1, last_seen_at = $1,
+	// token come back with it. An instant up to a minute (session.OutOfOrder) older than the
+	// rotation before lowers no time: a revocation of every token issued so far is as late
+	// as the latest rotation.
+	sqlSessionRotate = `UPDATE session SET generation = generation + 1,
+		rotated_at = CASE WHEN rotated_at - $1 BETWEEN 1 AND 60000000 THEN rotated_at ELSE $1 END,
+		last_seen_at = CASE WHEN last_seen_at - $1 BETWEEN 1 AND 60000000 THEN last_seen_at ELSE $1 END,
 		idle_expires_at = CASE WHEN CAST($2 AS BIGINT) < expires_at THEN CAST($2 AS BIGINT) ELSE expires_at END,
 		bound = CASE WHEN device_hash = $3 THEN TRUE ELSE bound END, ip = $4
 		WHERE id = $5 AND generation = $6 AND delivery IN ($7, $8) AND ended_at IS NULL AND idle_expires_at > $1 AND expires_at > $1
