@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,4 +50,75 @@ func TestInstantsOutOfOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExpiredStaysExpired: an attempt that was refused as expired is over, also when the
+// clock is set back.
+func TestExpiredStaysExpired(t *testing.T) {
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		ann := signedIn(t, s, "ann@example.com", "")
+		refused := func(t *testing.T, to string, begin func() (func(string) *app.Answer, func() *app.Answer), refuse func(right string, try func(string) *app.Answer, link func() *app.Answer)) {
+			s.Clock.Advance(2 * time.Hour)
+			ann.SignIn("ann@example.com")
+			try, link := begin()
+			right, at := s.CodeFor(t, to), s.Clock.Now()
+			attempt := s.Look(t, "SELECT id FROM attempt ORDER BY id DESC LIMIT 1")[0][0]
+			s.Clock.Advance(10 * time.Minute)
+			refuse(right, try, link)
+			if outcome := s.Look(t, "SELECT outcome FROM attempt WHERE id = '"+attempt+"'")[0][0]; outcome != "expired" {
+				t.Errorf("the attempt is stored as %q", outcome)
+			}
+			s.Clock.Set(at.Add(time.Minute))
+			try(right).Want(http.StatusUnauthorized, "attempt_expired")
+			if link != nil {
+				link().Want(http.StatusUnauthorized, "link_expired")
+			}
+			s.Clock.Set(at)
+		}
+		for _, g := range guessings(t, s, ann) {
+			begin := func() (func(string) *app.Answer, func() *app.Answer) {
+				try, link := g.begin(network(1))
+				return func(code string) *app.Answer { return try(code, network(1)) }, link
+			}
+			t.Run(g.name+", by its code", func(t *testing.T) {
+				refused(t, g.to, begin, func(right string, try func(string) *app.Answer, _ func() *app.Answer) {
+					try(right).Want(http.StatusUnauthorized, "attempt_expired")
+				})
+			})
+			if g.name == "verify phone" {
+				continue
+			}
+			t.Run(g.name+", by its link", func(t *testing.T) {
+				refused(t, g.to, begin, func(_ string, _ func(string) *app.Answer, link func() *app.Answer) {
+					link().Want(http.StatusUnauthorized, "link_expired")
+				})
+			})
+			t.Run(g.name+", by the page of its link", func(t *testing.T) {
+				refused(t, g.to, begin, func(string, func(string) *app.Answer, func() *app.Answer) {
+					s.Client(t, "").Do("GET", s.Letter(t, g.to).Links[0], nil)
+				})
+			})
+		}
+		c := s.Client(t, "token")
+		for path, more := range map[string]app.M{"/v1/sign-in/email": {}, "/v1/recovery": {"password": newPassword}} {
+			for method, what := range map[string]string{"GET": "", "POST": "/resend"} {
+				t.Run(path+", by "+method+what, func(t *testing.T) {
+					var attempt string
+					begin := func() (func(string) *app.Answer, func() *app.Answer) {
+						attempt = c.Do("POST", path, app.M{"email": "ann@example.com"}).Want(http.StatusAccepted).Text("attempt")
+						return func(code string) *app.Answer {
+							more["attempt"], more["code"] = attempt, code
+							if path == "/v1/recovery" {
+								return c.Do("POST", "/v1/recovery/confirm", more)
+							}
+							return c.Do("POST", "/v1/sign-in/code", more)
+						}, nil
+					}
+					refused(t, "ann@example.com", begin, func(string, func(string) *app.Answer, func() *app.Answer) {
+						c.Do(method, "/v1/sign-in/attempts/"+attempt+what, nil)
+					})
+				})
+			}
+		}
+	})
 }

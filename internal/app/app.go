@@ -287,7 +287,7 @@ func (a *App) buildDoors() error {
 	a.Handler.Renew, a.Handler.RefusePage = screens.Renew, screens.Refuse
 	tables := []web.Table{door.Table(), screens.Table()}
 	if a.Mode == Development {
-		development := &dev.Dev{Inbox: a.Inbox, Clock: a.Clock, ParseDuration: ParseDuration}
+		development := &dev.Dev{Inbox: a.Inbox, Clock: a.Clock, ParseDuration: ParseDuration, ForgetLimits: a.Limits.Forget}
 		tables = append(tables, development.Table())
 	}
 	return a.Handler.Open(tables...)

@@ -136,6 +136,9 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 		}
 	}
 	o.Attempt, found, err = tx.LockAttempt(ctx, try.ID)
+	if err == nil && found && o.Expired(tx.Now) {
+		err = tx.ExpireAttempt(try.ID)
+	}
 	return o, found && o.Live(tx.Now), err
 }
 
@@ -152,7 +155,15 @@ func (a *Auth) held(ctx context.Context, value secret.Text, b session.Browser) (
 	if !found || !a.holds(try, value, b) {
 		return signin.Attempt{}, signin.ErrAttemptExpired
 	}
-	return try, nil
+	return try, a.expire(ctx, try, a.Now())
+}
+
+// expire stores the end of an attempt that is about to be refused as expired.
+func (a *Auth) expire(ctx context.Context, try signin.Attempt, now time.Time) error {
+	if !try.Expired(now) {
+		return nil
+	}
+	return a.Store.Tx(ctx, func(tx *store.Tx) error { return tx.ExpireAttempt(try.ID) })
 }
 
 // AttemptStatus tells the waiting screen how an attempt stands: pending, complete or

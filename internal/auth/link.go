@@ -318,17 +318,19 @@ func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Bro
 	if !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
 		return Subject{}, signin.ErrLinkExpired
 	}
-	if refusal := link.Refusal(a.Now()); refusal != nil {
-		return Subject{}, refusal
-	}
-	s := Subject{Purpose: link.Purpose}
+	refusal, s := link.Refusal(a.Now()), Subject{Purpose: link.Purpose}
 	if link.Attempt == "" {
-		return s, nil
+		return s, refusal
 	}
 	try, found, err := a.Store.AttemptByID(ctx, link.Attempt)
+	if err == nil && found {
+		err = a.expire(ctx, try, a.Now())
+	}
 	switch {
 	case err != nil:
 		return Subject{}, err
+	case refusal != nil:
+		return Subject{}, refusal
 	case found && try.Outcome == signin.OutcomeComplete:
 		return Subject{}, signin.ErrLinkUsed
 	case !found || !try.Live(a.Now()):

@@ -23,6 +23,9 @@ type Dev struct {
 	Clock Clock
 	// ParseDuration reads "31d", "12h" and the like.
 	ParseDuration func(string) (time.Duration, error)
+	// ForgetLimits is called when the clock was moved: what was counted belongs to another
+	// time.
+	ForgetLimits func()
 }
 
 // Clock is the development clock.
@@ -104,10 +107,12 @@ func (d *Dev) moveClock(_ *web.Call, in move) (clockFace, error) {
 	default:
 		return clockFace{}, fault.Invalidate("advance", "required").Saying("Send advance or set, one of them.")
 	}
+	d.ForgetLimits()
 	return d.face(), nil
 }
 
 func (d *Dev) resetClock(*web.Call, web.None) (clockFace, error) {
 	d.Clock.Set(time.Time{})
+	d.ForgetLimits()
 	return d.face(), nil
 }

@@ -214,6 +214,25 @@ func TestClock(t *testing.T) {
 		c.Do("POST", "/dev/clock", bad).Want(http.StatusUnprocessableEntity, "invalid_request")
 	}
 	c.Do("DELETE", "/dev/clock", nil).Want(http.StatusOK)
+	// What was counted at another time is forgotten.
+	guess := func() *app.Answer {
+		return c.Do("POST", "/v1/sign-in/password", app.M{"identifier": "nobody@example.com", "password": "not this one"})
+	}
+	for range 10 {
+		guess().Want(http.StatusUnauthorized, "invalid_credentials")
+	}
+	guess().Want(http.StatusTooManyRequests, "rate_limited")
+	for _, move := range []func() *app.Answer{
+		func() *app.Answer { return c.Do("POST", "/dev/clock", app.M{"set": "2025-01-01T00:00:00Z"}) },
+		func() *app.Answer { return c.Do("POST", "/dev/clock", app.M{"advance": "1s"}) },
+		func() *app.Answer { return c.Do("DELETE", "/dev/clock", nil) },
+	} {
+		move().Want(http.StatusOK)
+		for range 10 {
+			guess().Want(http.StatusUnauthorized, "invalid_credentials")
+		}
+		guess().Want(http.StatusTooManyRequests, "rate_limited")
+	}
 	if !s.Clock.Now().Equal(start) {
 		t.Errorf("the clock shows %v", s.Clock.Now())
 	}

@@ -239,17 +239,44 @@ func TestARateThatAllowsNothing(t *testing.T) {
 	})
 }
 
-// A clock that was set back a day closes no key for a day.
+// A clock that was a day ahead once closes no key for a day: what it left behind is as much
+// as a key can owe, and drains from then on.
 func TestClockSetBack(t *testing.T) {
 	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
 		need := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 1, Per: time.Second, Burst: 2}, Key: "ada"}
+		other := ratelimit.Need{Rate: need.Rate, Key: "bob"}
 		take(t, c, noon.Add(24*time.Hour), need)
 		take(t, c, noon.Add(24*time.Hour), need)
-		if d := take(t, c, noon, need); d.Allowed || d.RetryAfter != time.Second {
+		if d := take(t, c, noon, other, need); d.Allowed || d.RetryAfter != time.Second {
 			t.Errorf("%+v", d)
 		}
+		if d := take(t, c, noon.Add(time.Second), need); !d.Allowed || d.Remaining != 0 {
+			t.Errorf("after the wait: %+v", d)
+		}
 		if d := take(t, c, noon.Add(time.Second), need); d.Allowed || d.RetryAfter != time.Second {
-			t.Errorf("a refusal moved the debt: %+v", d)
+			t.Errorf("the next: %+v", d)
+		}
+		if d := take(t, c, noon, other); !d.Allowed || d.Remaining != 1 {
+			t.Errorf("a refusal charged another key: %+v", d)
+		}
+	})
+}
+
+// An instant up to a minute older than the last one, as parallel requests and other
+// machines bring, lets nothing more through.
+func TestInstantsOutOfOrder(t *testing.T) {
+	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
+		need := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 2, Per: time.Second, Burst: 2}, Key: "ada"}
+		take(t, c, noon, need)
+		take(t, c, noon, need)
+		for _, older := range []time.Duration{0, time.Microsecond, time.Second, time.Minute} {
+			d := take(t, c, noon.Add(-older), need)
+			if d.Allowed || d.RetryAfter != older+500*time.Millisecond {
+				t.Errorf("%v older: %+v", older, d)
+			}
+		}
+		if d := take(t, c, noon.Add(500*time.Millisecond), need); !d.Allowed {
+			t.Errorf("in time: %+v", d)
 		}
 	})
 }

@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +33,7 @@ type Limiter struct {
 	// OnRefused, if set, is told the name of the rate for every refusal.
 	OnRefused func(rate string)
 
+	era     atomic.Int64 // how often Forget was called
 	retryAt atomic.Int64 // when Counter may be tried again, in µs; 0 while it works
 }
 
@@ -47,6 +50,7 @@ type Taken struct {
 // counter works it refuses with fault.ErrUnavailable. If the caller has left, it fails
 // with the context's error.
 func (l *Limiter) Take(ctx context.Context, now time.Time, needs ...Need) (*Taken, error) {
+	needs = l.current(needs)
 	if l.Counter != nil && l.mayTry(now) {
 		d, err := l.call(ctx, l.Counter, func(ctx context.Context) (Decision, error) { return l.Counter.Take(ctx, now, needs...) })
 		switch {
@@ -68,6 +72,23 @@ func (l *Limiter) Take(ctx context.Context, now time.Time, needs ...Need) (*Take
 		return nil, err
 	}
 	return l.judge(l.Fallback, d)
+}
+
+// Forget begins to count anew, for development: under other keys, so that a Redis which
+// others share keeps what is theirs.
+func (l *Limiter) Forget() { l.era.Add(1) }
+
+// current names the keys of needs as they are since the last Forget.
+func (l *Limiter) current(needs []Need) []Need {
+	era := l.era.Load()
+	if era == 0 {
+		return needs
+	}
+	renamed := slices.Clone(needs)
+	for i := range renamed {
+		renamed[i].Key += fmt.Sprintf("\x00%d", era)
+	}
+	return renamed
 }
 
 // Remaining is how many more events the scarcest need would have allowed.

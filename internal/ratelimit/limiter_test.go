@@ -49,6 +49,29 @@ func TestLimiterRefusesWithATimeToComeBack(t *testing.T) {
 	none.GiveBack(t.Context(), noon)
 }
 
+// What was counted before Forget counts no more, and what was taken before is given back to
+// where it was taken from.
+func TestLimiterForgets(t *testing.T) {
+	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
+		l := &ratelimit.Limiter{Counter: c}
+		n := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 1, Per: time.Hour, Burst: 1}, Key: "ada"}
+		before, err := l.Take(t.Context(), noon, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			l.Forget()
+			if _, err := l.Take(t.Context(), noon.AddDate(-1, 0, 0), n); err != nil {
+				t.Fatalf("after Forget: %v", err)
+			}
+			before.GiveBack(t.Context(), noon)
+			if _, err := l.Take(t.Context(), noon.AddDate(-1, 0, 0), n); err == nil {
+				t.Fatal("nothing is counted after Forget, or it is given back what was taken before")
+			}
+		}
+	})
+}
+
 func TestLimiterWithoutACounterIsClosed(t *testing.T) {
 	var l ratelimit.Limiter
 	if _, err := l.Take(t.Context(), noon, need("a", "b")); !errors.Is(err, fault.ErrUnavailable) {

@@ -22,6 +22,8 @@ type shard struct {
 	due map[key]int64
 	// sweepAt is when the next key may owe nothing: before it a sweep finds nothing.
 	sweepAt int64
+	// longest is the highest debt that any key may have.
+	longest int64
 }
 
 // NewMemory returns a counter of about maxKeys keys, 64 at least. A key takes about 50
@@ -45,7 +47,7 @@ func (m *Memory) Take(_ context.Context, now time.Time, needs ...Need) (Decision
 		cs[i].shard = cs[i].key[0] % shards
 	}
 	defer m.lock(cs)()
-	v, after := newVerdict(), make([]int64, len(cs))
+	v, after, setBack := newVerdict(), make([]int64, len(cs)), make([]bool, len(cs))
 	for i := range cs {
 		c := &cs[i]
 		s := &m.shards[c.shard]
@@ -60,13 +62,18 @@ func (m *Memory) Take(_ context.Context, now time.Time, needs ...Need) (Decision
 				stored = after[j]
 			}
 		}
-		due := c.due(stored, at)
+		var due int64
+		due, setBack[i] = c.due(stored, at)
 		v.add(*c, due, at)
 		after[i] = due + c.cost
+		s.longest = max(s.longest, c.limit)
 	}
-	if v.wait == 0 {
-		for i, c := range cs {
+	for i, c := range cs {
+		switch {
+		case v.wait == 0:
 			m.shards[c.shard].set(c.key, after[i], at)
+		case setBack[i]:
+			m.shards[c.shard].set(c.key, at+c.limit, at)
 		}
 	}
 	return v.decision(at, cs), nil
@@ -129,7 +136,7 @@ func (s *shard) hasRoom(most int, now int64) bool {
 	if len(s.due) < most {
 		return true
 	}
-	if now < s.sweepAt {
+	if now < s.sweepAt && s.sweepAt <= now+s.longest+outOfOrder {
 		return false
 	}
 	s.sweepAt = math.MaxInt64
@@ -137,6 +144,10 @@ func (s *shard) hasRoom(most int, now int64) bool {
 		if due <= now {
 			delete(s.due, k)
 			continue
+		}
+		if due > now+s.longest+outOfOrder { // a clock was set back
+			due = now + s.longest
+			s.due[k] = due
 		}
 		s.sweepAt = min(s.sweepAt, due)
 	}

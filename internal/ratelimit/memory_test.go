@@ -87,6 +87,23 @@ func TestMemoryMakesRoomInTime(t *testing.T) {
 	}
 }
 
+// A memory that a clock filled a year ahead has room again once debts of that size would
+// be paid.
+func TestMemoryMakesRoomAfterTheClockWasSetBack(t *testing.T) {
+	m := ratelimit.NewMemory(64 * 8)
+	for i := range 10_000 {
+		take(t, m, noon.AddDate(1, 0, 0), need("sign-in", fmt.Sprint("early ", i)))
+	}
+	for i := range 1000 { // strangers share one debt per shard
+		take(t, m, noon, need("sign-in", fmt.Sprint("late ", i)))
+	}
+	for i := range 64 * 4 {
+		if !take(t, m, noon.Add(3*time.Minute), need("sign-in", fmt.Sprint("newcomer ", i))).Allowed {
+			t.Fatalf("newcomer %d is refused although all debts are paid", i)
+		}
+	}
+}
+
 func BenchmarkTake(b *testing.B) {
 	eachCounterB(b, func(b *testing.B, c ratelimit.Counter) {
 		b.RunParallel(func(pb *testing.PB) {

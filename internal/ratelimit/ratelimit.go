@@ -15,7 +15,9 @@
 // There are two counters with the same behaviour, held to it by the same property tests:
 // Memory for one process, Redis for many, where one take is one script and one round
 // trip. The time is always an argument, never the clock of Redis: machines may disagree
-// about it by what NTP leaves, and a debt is never more than Burst whatever a clock did.
+// about it by what NTP leaves. When a clock was set back by more than a minute, a debt that
+// it left behind becomes Burst at the next take, so no key stays closed until that time
+// comes again.
 //
 // Redis is spoken to over one connection that all requests share, in the little of its
 // protocol that two scripts need (line.go, resp.go): a client that knows every command of
@@ -154,10 +156,20 @@ func hashKey(name, id string) (k key) {
 
 func (k key) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
 
-// due clamps a stored debt's end to what it can be: no earlier than now, and never more
-// than the limit ahead, even if a clock was set back.
-func (c charge) due(stored, now int64) int64 {
-	return min(max(stored, now), now+c.limit)
+// outOfOrder is by how much the instants of requests and of machines may disagree, in
+// microseconds. A debt that lies further ahead than it can be shows that a clock was set
+// back.
+const outOfOrder = int64(time.Minute / time.Microsecond)
+
+// due returns when a stored debt ends: no earlier than now. After a clock was set back the
+// debt is as high as it can be and no higher; the caller stores that even when it refuses,
+// because otherwise the key would stay closed until the clock is there again. An instant
+// that merely came out of order moves nothing.
+func (c charge) due(stored, now int64) (due int64, setBack bool) {
+	if stored > now+c.limit+outOfOrder {
+		return now + c.limit, true
+	}
+	return max(stored, now), false
 }
 
 // wait returns how long the charge must wait on a debt that ends at due: 0 if it fits.

@@ -2,13 +2,18 @@
 -- cost of one event, the highest debt and the cost of this take, all in microseconds.
 -- A key's value is the time at which its debt is paid off. Returns the longest wait, the
 -- index of the key that demands it, and how many events the scarcest key still allows.
-local now = tonumber(ARGV[1])
-local after = {}
+-- A debt further ahead than it can be shows that a clock was set back (charge.due).
+local now, outOfOrder = tonumber(ARGV[1]), 60000000
+local after, setBack = {}, {}
 local wait, refused, remaining = 0, 0, -1
 for i, key in ipairs(KEYS) do
 	local interval, limit, cost = tonumber(ARGV[3*i-1]), tonumber(ARGV[3*i]), tonumber(ARGV[3*i+1])
 	local due = after[key] or tonumber(redis.call('GET', key) or '0')
-	due = math.min(math.max(due, now), now + limit)
+	if due > now + limit + outOfOrder then
+		due = now + limit
+		setBack[key] = due
+	end
+	due = math.max(due, now)
 	local debt = due + cost - now
 	if debt - limit > wait then
 		wait, refused = debt - limit, i
@@ -18,10 +23,8 @@ for i, key in ipairs(KEYS) do
 	end
 	after[key] = due + cost
 end
-if wait == 0 then
-	for key, due in pairs(after) do
-		-- The expiry only cleans up: it is relative, and a minute late.
-		redis.call('SET', key, string.format('%.0f', due), 'PX', string.format('%.0f', math.ceil((due - now) / 1000) + 60000))
-	end
+for key, due in pairs(wait == 0 and after or setBack) do
+	-- The expiry only cleans up: it is relative, and a minute late.
+	redis.call('SET', key, string.format('%.0f', due), 'PX', string.format('%.0f', math.ceil((due - now) / 1000) + 60000))
 end
 return {wait, refused, remaining}

@@ -45,6 +45,9 @@ const (
 	OutcomeDenied    = "denied"
 	// OutcomeVoid is told of attempts that were overtaken: a changed password, a removed address.
 	OutcomeVoid = "void"
+	// OutcomeExpired is of attempts that were found expired. Their end is stored, so a clock
+	// that is set back revives none.
+	OutcomeExpired = "expired"
 )
 
 // Attempt is one try, as it is remembered.
@@ -114,6 +117,11 @@ func ParseAttemptValue(value string) (id AttemptID, ok bool) {
 // Live reports whether the attempt can still be completed.
 func (a Attempt) Live(now time.Time) bool {
 	return a.EndedAt.IsZero() && now.Before(a.ExpiresAt)
+}
+
+// Expired reports whether the attempt's time is over and nothing else has ended it.
+func (a Attempt) Expired(now time.Time) bool {
+	return a.EndedAt.IsZero() && !now.Before(a.ExpiresAt)
 }
 
 // Challenge is the code of the attempt as factor judges it.

@@ -31,6 +31,8 @@ const (
 	sqlAttemptTries = `UPDATE attempt SET tries = $1 WHERE id = $2`
 	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
 		WHERE id = $3 AND ended_at IS NULL RETURNING id`
+	sqlAttemptExpire = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
+		WHERE id = $3 AND ended_at IS NULL AND expires_at <= $1`
 	sqlAttemptApprove = `UPDATE attempt SET approved_at = $1 WHERE id = $2 AND ended_at IS NULL AND approved_at IS NULL RETURNING id`
 	// Every step that leads to an account, when what proves its person has changed.
 	sqlAttemptEndAll = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
@@ -137,6 +139,12 @@ func (tx *Tx) CountTry(ctx context.Context, id signin.AttemptID, tries int) erro
 func (tx *Tx) EndAttempt(ctx context.Context, id signin.AttemptID, outcome string) (bool, error) {
 	_, ended, err := tx.id(ctx, sqlAttemptEnd, when(tx.Now), outcome, string(id))
 	return ended, err
+}
+
+// ExpireAttempt ends an attempt whose time is over, so that it stays over when a clock is
+// set back.
+func (tx *Tx) ExpireAttempt(id signin.AttemptID) error {
+	return tx.post(sqlAttemptExpire, when(tx.Now), signin.OutcomeExpired, string(id))
 }
 
 // ApproveAttempt records, once, that the attempt's person let the waiting browser in.
