@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -86,7 +88,12 @@ func with(m app.M, changes app.M) app.M {
 
 func (f *forger) sign(header, claims app.M, key *ecdsa.PrivateKey) string {
 	f.t.Helper()
-	input := f.encode(header) + "." + f.encode(claims)
+	return f.signText(f.encode(header)+"."+f.encode(claims), key)
+}
+
+// signText signs a header and claims that are base64url already.
+func (f *forger) signText(input string, key *ecdsa.PrivateKey) string {
+	f.t.Helper()
 	sum := sha256.Sum256([]byte(input))
 	r, s, err := ecdsa.Sign(rand.Reader, key, sum[:])
 	if err != nil {
@@ -98,12 +105,14 @@ func (f *forger) sign(header, claims app.M, key *ecdsa.PrivateKey) string {
 	return input + "." + b64.EncodeToString(signature)
 }
 
-func (f *forger) encode(m app.M) string {
+func (f *forger) encode(m app.M) string { return b64.EncodeToString([]byte(f.text(m))) }
+
+func (f *forger) text(m app.M) string {
 	raw, err := json.Marshal(m)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return b64.EncodeToString(raw)
+	return string(raw)
 }
 
 // forgeries are tokens that must open nothing, each by its trick.
@@ -166,6 +175,17 @@ func (f *forger) forgeries(token string, now time.Time) map[string]string {
 		"expiry as text":                  claim(app.M{"exp": "9999999999"}),
 		"no expiry":                       claim(app.M{"exp": nil}),
 		"issued in the future":            claim(app.M{"iat": now.Add(time.Minute).Unix()}),
+		"not valid yet":                   claim(app.M{"nbf": now.Add(time.Minute).Unix()}),
+		"valid from tomorrow":             claim(app.M{"nbf": now.Add(24 * time.Hour).Unix(), "exp": now.Add(48 * time.Hour).Unix()}),
+		"no time of issue":                claim(app.M{"iat": nil}),
+		"no client":                       claim(app.M{"client_id": nil}),
+		"no id":                           claim(app.M{"jti": nil}),
+		"b64 false":                       head(app.M{"b64": false}),
+		"b64 false, critical":             head(app.M{"b64": false, "crit": []string{"b64"}}),
+		"b64 false, payload as it is":     f.signText(f.encode(with(f.header, app.M{"b64": false, "crit": []string{"b64"}}))+"."+parts[1], f.key),
+		"compressed":                      head(app.M{"zip": "DEF"}),
+		"critical without a list":         head(app.M{"crit": nil, "b64": true}),
+		"bad UTF-8":                       f.signText(parts[0]+"."+b64.EncodeToString([]byte(strings.Replace(f.text(f.claims), "default", "def\xff", 1))), f.key),
 		"no session":                      claim(app.M{"sid": nil}),
 		"somebody else's subject":         claim(app.M{"sub": "usr_00000000000000000000000000"}),
 		"a session that never was":        claim(app.M{"sid": "ses_00000000000000000000000000"}),
@@ -229,6 +249,70 @@ func TestForgedAccessTokens(t *testing.T) {
 			}
 		}
 		c.Do("GET", "/v1/me", nil).Want(http.StatusOK)
+	})
+}
+
+// vector is a line of sdk/go/testdata/tokens.json, which says what it means.
+type vector struct {
+	Name          string   `json:"name"`
+	Accept        bool     `json:"accept"`
+	Header        app.M    `json:"header"`
+	HeaderWithout []string `json:"header_without"`
+	HeaderText    string   `json:"header_text"`
+	Claims        app.M    `json:"claims"`
+	ClaimsWithout []string `json:"claims_without"`
+	ClaimsText    string   `json:"claims_text"`
+}
+
+// apply returns m with a vector's changes, in base64url.
+func (f *forger) apply(m, changes app.M, without []string, text string, now time.Time) string {
+	out := maps.Clone(m)
+	for name, value := range changes {
+		if at, ok := value.(map[string]any); ok && at["now"] != nil {
+			value = now.Unix() + int64(at["now"].(float64))
+		}
+		out[name] = value
+	}
+	for _, name := range without {
+		delete(out, name)
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if text != "" {
+		raw = append(bytes.TrimSuffix(raw, []byte("}")), ","+text+"}"...)
+	}
+	return b64.EncodeToString(raw)
+}
+
+// TestTokenVectors: the server says to each token of the list what the SDK says.
+func TestTokenVectors(t *testing.T) {
+	text, err := os.ReadFile("../../sdk/go/testdata/tokens.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []vector
+	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors) < 50 {
+		t.Fatalf("%d vectors, %v", len(vectors), err)
+	}
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "vectors@example.com", "")
+		f, now := forgerOf(t, s, c.Access), s.Clock.Now()
+		for _, v := range vectors {
+			token := f.signText(f.apply(f.header, v.Header, v.HeaderWithout, v.HeaderText, now)+"."+f.apply(f.claims, v.Claims, v.ClaimsWithout, v.ClaimsText, now), f.key)
+			got := s.Client(t, "").Do("GET", "/v1/me", nil, "Authorization", "Bearer "+token)
+			want := http.StatusUnauthorized
+			if v.Accept {
+				want = http.StatusOK
+			}
+			if got.Status != want {
+				t.Errorf("%s: %d, want %d: %s", v.Name, got.Status, want, got.Body)
+			}
+			if v.Accept && got.Text("id") != f.claims["sub"] {
+				t.Errorf("%s: it is %s", v.Name, got.Text("id"))
+			}
+		}
 	})
 }
 

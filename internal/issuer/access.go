@@ -8,11 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4"
+	strict "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/secret"
@@ -39,6 +44,7 @@ type Claims struct {
 	Subject       account.ID `json:"sub"`
 	Session       session.ID `json:"sid"`
 	IssuedAt      int64      `json:"iat"`
+	NotBefore     int64      `json:"nbf,omitempty"` // never written, but heeded
 	Expires       int64      `json:"exp"`
 	ID            string     `json:"jti"`
 	AuthTime      int64      `json:"auth_time"`
@@ -116,26 +122,29 @@ func (i *Issuer) verify(ctx context.Context, token secret.Text) (Claims, error) 
 		}
 		i.verified.remember(name, claims, kid, now)
 	}
-	if now.Unix() >= claims.Expires || now.Add(leeway).Unix() < claims.IssuedAt {
+	if ahead := now.Add(leeway).Unix(); now.Unix() >= claims.Expires || ahead < claims.IssuedAt || ahead < claims.NotBefore {
 		return Claims{}, session.ErrUnauthenticated
 	}
 	return claims, nil
 }
 
 var (
-	errShape    = errors.New("not a compact JWS with one signature")
+	errShape    = errors.New("not a compact JWS in its one spelling, with one signature")
 	errType     = errors.New("not of type at+jwt")
+	errCritical = errors.New("demands to be read in another way (crit, b64 or zip)")
 	errKey      = errors.New("signed by a key that is not published")
 	errAlg      = errors.New("signed with another algorithm than its key's")
+	errClaims   = errors.New("a claim that every access token carries is missing")
 	errAudience = errors.New("for another issuer or audience")
 )
 
 var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256}
 
-// open checks the signature with the key that the token names, and whom it is for.
+// open checks the signature with the key that the token names, and whom it is for. The
+// tokens of sdk/go/testdata/tokens.json are refused here and there alike.
 func (i *Issuer) open(ctx context.Context, token string) (c Claims, kid string, err error) {
-	if !oneSpelling(token) {
-		return c, "", errShape
+	if err := checkForm(token); err != nil {
+		return c, "", err
 	}
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
@@ -159,25 +168,75 @@ func (i *Issuer) open(ctx context.Context, token string) (c Claims, kid string, 
 	if err != nil {
 		return c, "", err
 	}
-	if err := json.Unmarshal(payload, &c); err != nil {
+	if err := strict.Unmarshal(payload, &c); err != nil {
 		return c, "", err
 	}
-	if c.Issuer != i.Terms.Issuer || c.Audience != i.Terms.Audience || c.Session == "" || c.Subject == "" {
+	if c.Session == "" || c.Subject == "" || c.Client == "" || c.ID == "" || c.IssuedAt <= 0 {
+		return c, "", errClaims
+	}
+	if c.Issuer != i.Terms.Issuer || c.Audience != i.Terms.Audience {
 		return c, "", errAudience
 	}
 	return c, k.row.ID, nil
 }
 
-// oneSpelling reports whether the parts are base64url as we write it. The usual decoder
-// skips line breaks and the spare bits of the last character, so a token that somebody
-// changed would still open.
-func oneSpelling(token string) bool {
-	for part := range strings.SplitSeq(token, ".") {
-		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil || strings.ContainsAny(part, "\r\n") {
-			return false
+// checkForm demands that header and claims can be read in one way only: base64url as we
+// write it, where the usual decoder skips line breaks and the spare bits of the last
+// character; UTF-8 without half characters; objects in which no member appears twice, where
+// encoding/json takes the last (RFC 8725 section 3.12). It refuses the headers that change
+// how the rest is read: crit and b64 (RFC 7797), which the library heeds, and zip.
+func checkForm(token string) error {
+	for n, part := range strings.Split(token, ".") {
+		text, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil || strings.ContainsAny(part, "\r\n") {
+			return errShape
+		}
+		if n > 1 {
+			continue // the signature; that nothing follows it is for the library to see
+		}
+		var members map[string]any
+		if !utf8.Valid(text) || halfPair(text) || strict.Unmarshal(text, &members) != nil {
+			return errShape
+		}
+		if n > 0 {
+			continue
+		}
+		for _, name := range []string{"crit", "b64", "zip"} {
+			if _, there := members[name]; there {
+				return errCritical
+			}
 		}
 	}
-	return true
+	return nil
+}
+
+// halfPair reports whether an escape in JSON text is half of a surrogate pair, for which
+// decoders put different things.
+func halfPair(text []byte) bool {
+	unit := func(at int) rune { // of the escape at at, 0 if there is none
+		if at+6 > len(text) || text[at] != '\\' || text[at+1] != 'u' {
+			return 0
+		}
+		n, err := strconv.ParseUint(string(text[at+2:at+6]), 16, 16)
+		if err != nil {
+			return 0
+		}
+		return rune(n)
+	}
+	for at := 0; at < len(text); at++ {
+		if text[at] != '\\' {
+			continue
+		}
+		switch first := unit(at); {
+		case !utf16.IsSurrogate(first):
+			at++ // past what is escaped: a backslash behind a backslash escapes nothing
+		case utf16.DecodeRune(first, unit(at+6)) == unicode.ReplacementChar:
+			return true
+		default:
+			at += 11 // to the end of the second escape
+		}
+	}
+	return false
 }
 
 // reloadPatience bounds the wait of those who ask for a key that is being read.

@@ -24,7 +24,7 @@ var lifetimes = session.Lifetimes{
 }
 
 // open returns an issuer as one process would have it.
-func open(t *testing.T, d *db.DB, alg issuer.Algorithm) *issuer.Issuer {
+func open(t testing.TB, d *db.DB, alg issuer.Algorithm) *issuer.Issuer {
 	t.Helper()
 	i := &issuer.Issuer{
 		Store: d.Store, Keys: issuer.NewKeys(d.Ring), Now: d.Clock.Now, Log: slog.New(slog.DiscardHandler),
@@ -40,7 +40,7 @@ func open(t *testing.T, d *db.DB, alg issuer.Algorithm) *issuer.Issuer {
 }
 
 // grant writes a person with a session and returns the grant.
-func grant(t *testing.T, d *db.DB) session.Granted {
+func grant(t testing.TB, d *db.DB) session.Granted {
 	t.Helper()
 	var g session.Granted
 	err := d.Store.Tx(t.Context(), func(tx *store.Tx) error {

@@ -27,10 +27,12 @@
 // is ES256, EdDSA or RS256, and each key is good for its own algorithm only; there is
 // no symmetric algorithm and no "none". The type must be at+jwt, so an ID token opens
 // nothing. Issuer and audience must be the configured ones; exp, nbf and iat are held
-// against the clock with a minute of leeway. A crit header is refused; jku, jwk, x5u
-// and x5c are never read. Base64 must be canonical, JSON well formed and free of
-// duplicate members, the whole token at most 8 KB. Beside the claims that RFC 9068
-// demands a token must carry sid: one that belongs to no session could not be ended.
+// against the clock with a minute of leeway. The headers crit, b64 and zip are refused;
+// jku, jwk, x5u and x5c are never read. Base64 must be canonical, JSON well formed and
+// free of duplicate members and of half surrogate pairs, the whole token at most 8 KB.
+// Beside the claims that RFC 9068 demands a token must carry sid: one that belongs to no
+// session could not be ended. testdata/tokens.json is the list that this package and the
+// server are tested with.
 //
 // By default the audience is the address given to [New]. A server that serves several
 // applications should give each its own: set it there and with [WithAudience], or a
@@ -57,9 +59,15 @@
 // The server's public keys are fetched when the first token arrives and kept as long
 // as Cache-Control says (10 minutes if it is silent), then renewed in the background.
 // A request waits for the network only when its token names an unknown key; all such
-// requests wait for one fetch, and there is at most one in 10 seconds. When the server
-// is away the keys in hand are used on for a day. A key that has left the list takes
-// the tokens it signed with it, also those in memory.
+// requests wait for one fetch. There is at most one fetch in 10 seconds whatever happens,
+// and at most one a minute for the same unknown key. When the server is away the keys in
+// hand are used on for a day. A key that has left the list takes the tokens it signed
+// with it, also those in memory.
+//
+// A key counts when use and key_ops, where it has them, allow verifying. A key set with a
+// private or symmetric key, with a kid that appears twice or with an unsound key of ours is
+// not used at all: a point that is not on its curve, an RSA modulus below 2,048 bits, with
+// a small factor or from the generator of CVE-2017-15361, a small exponent.
 //
 // # What it costs
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,8 +21,9 @@ const (
 	keysFreshMax = 24 * time.Hour
 	keysStaleMax = 24 * time.Hour   // the server publishes the next key at least this long ahead
 	keysRetry    = 10 * time.Second // between fetches, whatever tokens ask for
-	keysRetryNew = time.Second      // the same while there is no key at all
+	keysRetryKID = time.Minute      // before the same unknown kid may cause another
 	keysTimeout  = 5 * time.Second
+	maxAbsent    = 1024 // unknown kids that are remembered
 )
 
 var errUnknownKey = errors.New("no key has this kid")
@@ -49,6 +51,7 @@ type keyring struct {
 	flight  *keyFlight
 	nextTry time.Time
 	lastErr error
+	absent  map[string]time.Time // kids that a fetch did not bring, and when
 }
 
 type keyFlight struct {
@@ -69,10 +72,14 @@ func (r *keyring) usable(now time.Time) bool {
 }
 
 // find returns the key named kid. It waits for the server only when the key set in
-// hand does not know the name, at most once per keysRetry for all callers together.
+// hand does not know the name: at most once per keysRetry for all callers together, and
+// at most once per keysRetryKID for the same name.
 func (r *keyring) find(ctx context.Context, kid string, now time.Time) (*key, *Problem) {
 	if k := r.look(kid, now); k != nil {
 		return k, nil
+	}
+	if r.usable(now) && r.isAbsent(kid, now) {
+		return nil, unauthenticated(errUnknownKey)
 	}
 	flight := r.refresh(now)
 	if flight != nil {
@@ -87,12 +94,37 @@ func (r *keyring) find(ctx context.Context, kid string, now time.Time) (*key, *P
 	}
 	// A failed fetch proves nothing about the token: say "not now" rather than "no".
 	r.mu.Lock()
-	err := r.lastErr
-	r.mu.Unlock()
-	if err != nil {
-		return nil, unavailable(err)
+	defer r.mu.Unlock()
+	if r.lastErr != nil {
+		return nil, unavailable(r.lastErr)
+	}
+	if flight != nil {
+		r.noteAbsent(kid, now)
 	}
 	return nil, unauthenticated(errUnknownKey)
+}
+
+// isAbsent reports whether a fetch of the last minute did not bring kid.
+func (r *keyring) isAbsent(kid string, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.absent[kid]
+	return ok && !now.Before(at) && now.Before(at.Add(keysRetryKID))
+}
+
+// noteAbsent is called with the lock held. When the memory is full of names of the last
+// minute, a name more is not remembered: keysRetry still holds.
+func (r *keyring) noteAbsent(kid string, now time.Time) {
+	if len(r.absent) >= maxAbsent {
+		maps.DeleteFunc(r.absent, func(_ string, at time.Time) bool { return !now.Before(at.Add(keysRetryKID)) })
+	}
+	if len(r.absent) >= maxAbsent {
+		return
+	}
+	if r.absent == nil {
+		r.absent = map[string]time.Time{}
+	}
+	r.absent[strings.Clone(kid)] = now
 }
 
 func (r *keyring) look(kid string, now time.Time) *key {
@@ -105,7 +137,7 @@ func (r *keyring) look(kid string, now time.Time) *key {
 // wait returns when there are keys; the last failure explains why there are none.
 func (r *keyring) wait(ctx context.Context) error {
 	for r.current.Load() == nil {
-		again := time.NewTimer(keysRetryNew)
+		again := time.NewTimer(time.Second)
 		landed := again.C
 		var over <-chan struct{}
 		if flight := r.refresh(r.clock()); flight != nil {
@@ -135,11 +167,7 @@ func (r *keyring) refresh(now time.Time) *keyFlight {
 	if now.Before(r.nextTry) {
 		return nil
 	}
-	wait := keysRetry
-	if r.current.Load() == nil {
-		wait = keysRetryNew
-	}
-	r.nextTry = now.Add(wait)
+	r.nextTry = now.Add(keysRetry)
 	r.flight = &keyFlight{done: make(chan struct{})}
 	go r.fly(r.flight)
 	return r.flight

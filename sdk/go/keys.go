@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -143,6 +144,7 @@ func parseKeys(document string) (map[string]*key, error) {
 type jwk struct {
 	kty, kid, use, alg, crv string
 	x, y, n, e              string
+	ops                     []string // nil when the key does not say what it is for
 
 	odd error // a member of a wrong type; it counts once the key is known to be for us
 }
@@ -162,6 +164,13 @@ func parseKey(v value) (*key, error) {
 		switch m.name {
 		case "d", "p", "q", "dp", "dq", "qi", "oth", "k":
 			return nil, errPrivateKey
+		case "key_ops":
+			ops, ok := m.value.texts()
+			if !ok {
+				j.odd = errors.New("key_ops is not a list of strings")
+			}
+			j.ops = append([]string{}, ops...)
+			continue
 		}
 		field := fields[m.name]
 		if field == nil {
@@ -181,6 +190,8 @@ func (j jwk) key() (*key, error) {
 	var err error
 	switch {
 	case j.use != "" && j.use != "sig", j.kid == "", len(j.kid) > maxKIDLen:
+		return nil, nil
+	case j.odd == nil && j.ops != nil && !slices.Contains(j.ops, "verify"): // RFC 7517, section 4.3
 		return nil, nil
 	case j.kty == "EC" && j.crv == "P-256":
 		k.alg = ES256
@@ -233,7 +244,8 @@ func (j jwk) ed25519() (ed25519.PublicKey, error) {
 }
 
 // rsa bounds the modulus on both sides: below 2,048 bits it is weak, above 8,192 it
-// is a way to burn our CPU.
+// is a way to burn our CPU. A modulus of a generator that is known to be broken is weak
+// at any size.
 func (j jwk) rsa() (*rsa.PublicKey, error) {
 	n, err := decode64(j.n)
 	if err != nil {
@@ -246,6 +258,9 @@ func (j jwk) rsa() (*rsa.PublicKey, error) {
 	modulus := new(big.Int).SetBytes(n)
 	if bits := modulus.BitLen(); bits < 2048 || bits > 8192 || modulus.Bit(0) == 0 {
 		return nil, errors.New("an RSA modulus is odd and has 2,048 to 8,192 bits")
+	}
+	if weakModulus(modulus) {
+		return nil, errWeakModulus
 	}
 	exponent := new(big.Int).SetBytes(e)
 	if exponent.BitLen() > 31 || exponent.Int64() < 65537 || exponent.Bit(0) == 0 {

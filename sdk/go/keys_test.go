@@ -1,8 +1,11 @@
 package limenauth_test
 
 import (
+	"bytes"
 	"crypto/elliptic"
+	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -128,6 +131,96 @@ func TestUnknownNamesCostOneFetchInTenSeconds(t *testing.T) {
 	})
 }
 
+// TestTheSameUnknownNameCostsOneFetchAMinute, whatever else is fetched meanwhile, and is
+// found as soon as a fetch brings it.
+func TestTheSameUnknownNameCostsOneFetchAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimen(t)
+		a := l.auth()
+		a.Verify(t.Context(), l.key.token(mina(time.Now())))
+		time.Sleep(10 * time.Second)
+		before := l.asked(jwksCall)
+		forged := newEdDSA("k2")
+		ask := func(k *issuer, want string) {
+			t.Helper()
+			if _, err := a.Verify(t.Context(), k.token(mina(time.Now()))); codeOf(t, err) != want {
+				t.Fatal(err)
+			}
+		}
+		for range 1200 { // two minutes of it
+			ask(forged, limenauth.CodeUnauthenticated)
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := l.asked(jwksCall) - before; n != 2 {
+			t.Errorf("%d fetches in two minutes, want 2", n)
+		}
+		time.Sleep(time.Minute)
+		ask(forged, limenauth.CodeUnauthenticated)
+		l.publish(l.key, forged) // it is a key after all
+		time.Sleep(10 * time.Second)
+		ask(forged, limenauth.CodeUnauthenticated)
+		ask(newEdDSA("k3"), limenauth.CodeUnauthenticated) // this one may fetch
+		ask(forged, "")
+	})
+}
+
+// TestUnknownNamesAreBounded: a flood of names costs one fetch in ten seconds and no more
+// memory than a thousand of them.
+func TestUnknownNamesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimen(t)
+		a := l.auth()
+		a.Verify(t.Context(), l.key.token(mina(time.Now())))
+		began, before := time.Now(), l.asked(jwksCall)
+		forged := newEdDSA("x")
+		for range 30 {
+			time.Sleep(10 * time.Second)
+			var all sync.WaitGroup
+			for n := range 200 {
+				forged := &issuer{fmt.Sprintf("k%d-%d", time.Since(began), n), forged.alg, forged.private}
+				all.Go(func() { a.Verify(t.Context(), forged.token(mina(time.Now()))) })
+			}
+			all.Wait()
+		}
+		if n := l.asked(jwksCall) - before; n > 30 {
+			t.Errorf("%d fetches in five minutes", n)
+		}
+	})
+}
+
+// TestOneFetchInTenSeconds holds before there is any key, while the server is away, when
+// the set has aged and for unknown names, all together.
+func TestOneFetchInTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimen(t)
+		var calls []time.Time
+		l.on(jwksCall, func(w http.ResponseWriter, r *http.Request) {
+			calls = append(calls, time.Now())
+			if len(calls)%3 == 1 {
+				http.Error(w, "oops", 500)
+				return
+			}
+			w.Header().Set("Cache-Control", "max-age=0")
+			io.WriteString(w, l.jwks)
+		})
+		a := l.auth()
+		go a.Start(t.Context())
+		for n := range 600 { // two minutes
+			a.Verify(t.Context(), l.key.token(mina(time.Now())))
+			a.Verify(t.Context(), newEdDSA(fmt.Sprint("k", n)).token(mina(time.Now())))
+			time.Sleep(200 * time.Millisecond)
+		}
+		for n := 1; n < len(calls); n++ {
+			if gap := calls[n].Sub(calls[n-1]); gap < 10*time.Second {
+				t.Errorf("fetch %d came %v after the one before", n, gap)
+			}
+		}
+		if len(calls) < 10 || len(calls) > 13 {
+			t.Errorf("%d fetches in two minutes", len(calls))
+		}
+	})
+}
+
 func TestStaleOnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimen(t)
@@ -203,9 +296,9 @@ func TestNoKeysIsNotNo(t *testing.T) {
 			}
 		}
 		l.down.Store(false)
-		time.Sleep(time.Second)
+		time.Sleep(10 * time.Second)
 		if _, err := a.Verify(t.Context(), token); err != nil {
-			t.Errorf("a second later: %v", err)
+			t.Errorf("ten seconds later: %v", err)
 		}
 	})
 }
@@ -298,6 +391,17 @@ func TestUnsoundKeySets(t *testing.T) {
 		"alg not text":         with("alg", nil),
 		"kid twice":            encode(map[string]any{"keys": []any{good.jwk(), newES256("k1").jwk()}}),
 		"RSA 1024":             encode(map[string]any{"keys": []any{small}}),
+		"RSA 2047":             rsaWith("n", b64(append([]byte{0x7f}, bytes.Repeat([]byte{0xff}, 255)...))),
+		"RSA small factor":     rsaWith("n", b64(new(big.Int).Mul(big.NewInt(691), sound(2048)).Bytes())),
+		"RSA broken generator": rsaWith("n", b64(broken(2048).Bytes())),
+		"RSA broken, 4096":     rsaWith("n", b64(broken(4096).Bytes())),
+		"key_ops not a list":   with("key_ops", "verify"),
+		"key_ops mixed":        with("key_ops", []any{"verify", 1}),
+		"key_ops sign":         with("key_ops", []string{"sign"}),
+		"key_ops encrypt":      with("key_ops", []string{"encrypt", "wrapKey"}),
+		"key_ops empty":        with("key_ops", []string{}),
+		"use and key_ops":      jwk(func(j map[string]any) { j["use"], j["key_ops"] = "enc", []string{"verify"} }),
+		"half a pair":          strings.Replace(with("kid", "k1"), `"use"`, `"x-y":"\ud800","use"`, 1),
 		"RSA 16384":            rsaWith("n", b64(append([]byte{0x80}, append(make([]byte, 2046), 1)...))),
 		"RSA even modulus":     rsaWith("n", b64(append([]byte{0x80}, make([]byte, 255)...))),
 		"RSA exponent 3":       rsaWith("e", "Aw"),
@@ -337,6 +441,73 @@ func TestUnsoundKeySets(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// sound is an odd number of bits without small factors.
+func sound(bits int) *big.Int {
+	n := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+	for n.Add(n, big.NewInt(1)); ; n.Add(n, big.NewInt(2)) {
+		if new(big.Int).GCD(nil, nil, n, primorial()).Cmp(big.NewInt(1)) == 0 {
+			return n
+		}
+	}
+}
+
+// broken is what the generator of CVE-2017-15361 makes: a power of 65537 modulo the
+// product of the first primes.
+func broken(bits int) *big.Int {
+	m := primorial()
+	n := new(big.Int).Exp(big.NewInt(65537), big.NewInt(123456789), m)
+	k := new(big.Int).Lsh(big.NewInt(1), uint(bits))
+	k.Sub(k, big.NewInt(1)).Div(k, m)
+	for ; ; k.Sub(k, big.NewInt(1)) {
+		candidate := new(big.Int).Mul(k, m)
+		if candidate.Add(candidate, n); candidate.Bit(0) == 1 && candidate.BitLen() == bits {
+			return candidate
+		}
+	}
+}
+
+func primorial() *big.Int {
+	m := big.NewInt(2)
+	for p := int64(3); p <= 701; p += 2 {
+		if big.NewInt(p).ProbablyPrime(0) {
+			m.Mul(m, big.NewInt(p))
+		}
+	}
+	return m
+}
+
+// TestKeysForVerifying: a key that says what it is for is used when it says so.
+func TestKeysForVerifying(t *testing.T) {
+	for _, ops := range [][]string{{"verify"}, {"sign", "verify"}, {"verify", "verify"}} {
+		l := newLimen(t)
+		j := l.key.jwk()
+		j["key_ops"] = ops
+		l.serveKeys(encode(map[string]any{"keys": []any{j}}))
+		if _, err := l.auth().Verify(t.Context(), l.key.token(mina(time.Now()))); err != nil {
+			t.Errorf("%v: %v", ops, err)
+		}
+	}
+}
+
+// TestSoundModuli: no key of a sound generator is called weak.
+func TestSoundModuli(t *testing.T) {
+	l := newLimen(t)
+	for range 5 {
+		key := newRS256("rs", 2048)
+		l.publish(key)
+		if _, err := l.auth().Verify(t.Context(), key.token(mina(time.Now()))); err != nil {
+			t.Error(err)
+		}
+	}
+	n := sound(2048)
+	j := newRS256("rs", 2048).jwk()
+	j["n"] = b64(n.Bytes())
+	l.serveKeys(encode(map[string]any{"keys": []any{j, l.key.jwk()}}))
+	if _, err := l.auth().Verify(t.Context(), l.key.token(mina(time.Now()))); err != nil {
+		t.Errorf("an odd number without small factors: %v", err)
 	}
 }
 

@@ -79,6 +79,7 @@ func TestTheLogHoldsNoSecret(t *testing.T) {
 		time.Sleep(time.Hour)
 		l.on(refreshCall, func(w http.ResponseWriter, r *http.Request) { answerProblem(w, 503, "unavailable") })
 		v.open(appURL + "/")
+		synctest.Wait() // the keys have aged and are fetched in the background
 		l.down.Store(true)
 		v.send("POST", appURL+"/sign-out", "same-origin")
 		b.mu.Lock()

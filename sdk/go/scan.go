@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -12,7 +15,8 @@ import (
 // readers disagree about the same bytes an attacker lives (RFC 8725, section 3.12;
 // ASVS 1.5.3). encoding/json takes the last of two equal members, matches names
 // without regard to case and repairs bad UTF-8, so tokens and keys are read by this
-// small scanner instead: RFC 8259 to the letter, and a duplicate member is an error.
+// small scanner instead: RFC 8259 to the letter; a duplicate member and half of a
+// surrogate pair are errors.
 
 const (
 	maxDepth   = 16
@@ -24,6 +28,7 @@ var (
 	errDuplicate = errors.New("a JSON member appears twice")
 	errTooDeep   = errors.New("JSON nested too deep")
 	errTooMany   = errors.New("too many JSON members")
+	errSurrogate = errors.New("a JSON string holds half of a surrogate pair")
 )
 
 // A kind is the JSON type of a value.
@@ -303,13 +308,34 @@ func (s *scanner) escape() error {
 		}
 		return nil
 	}
-	for range 4 {
-		if s.at >= len(s.text) || !isHex(s.text[s.at]) {
-			return errSyntax
-		}
-		s.at++
+	unit, err := s.hex4()
+	if err != nil || !utf16.IsSurrogate(unit) {
+		return err
 	}
-	return nil
+	// Half a pair is no character (RFC 8259, section 8.2): one reader puts U+FFFD in its
+	// place, another keeps it, a third drops it. Readers that differ about a name are a
+	// way to be somebody else.
+	if !s.take('\\') || !s.take('u') {
+		return errSurrogate
+	}
+	low, err := s.hex4()
+	if err == nil && utf16.DecodeRune(unit, low) == unicode.ReplacementChar {
+		err = errSurrogate
+	}
+	return err
+}
+
+// hex4 reads the four digits of a \u escape.
+func (s *scanner) hex4() (unit rune, err error) {
+	if len(s.text)-s.at < 4 {
+		return 0, errSyntax
+	}
+	n, err := strconv.ParseUint(s.text[s.at:s.at+4], 16, 16)
+	if err != nil {
+		return 0, errSyntax
+	}
+	s.at += 4
+	return rune(n), nil
 }
 
 func (s *scanner) number() error {
@@ -341,7 +367,3 @@ func (s *scanner) digits() bool {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isHex(c byte) bool {
-	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}

@@ -22,7 +22,7 @@ var (
 	errAlgorithm = errors.New("the algorithm is not one this application accepts")
 	errKeyAlg    = errors.New("the algorithm is not the key's own")
 	errType      = errors.New("the token is not an access token (typ at+jwt)")
-	errCritical  = errors.New("the token demands an extension this package does not know (crit)")
+	errCritical  = errors.New("the token demands to be read in another way (crit, b64 or zip)")
 	errIssuer    = errors.New("the token comes from another issuer")
 	errAudience  = errors.New("the token is meant for another audience")
 	errExpired   = errors.New("the token has expired")
@@ -126,8 +126,10 @@ func (a *Auth) verify(ctx context.Context, token string, now time.Time) (*entry,
 
 type header struct{ alg, kid string }
 
-// readHeader takes three members and looks at a fourth. jku, jwk, x5u and x5c are
-// never read: a token does not choose the key it is judged by (ASVS 9.1.3).
+// readHeader takes three members. It refuses those that change how the rest is read:
+// crit (RFC 7515, section 4.1.11), b64 (RFC 7797), which other readers heed without
+// crit, and zip. jku, jwk, x5u and x5c are never read: a token does not choose the key
+// it is judged by (ASVS 9.1.3).
 func readHeader(segment string) (header, error) {
 	decoded, err := decode64(segment)
 	if err != nil {
@@ -149,7 +151,7 @@ func readHeader(segment string) (header, error) {
 			into = &h.kid
 		case "typ":
 			into = &typ
-		case "crit":
+		case "crit", "b64", "zip":
 			return header{}, errCritical
 		default:
 			continue
