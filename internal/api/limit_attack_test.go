@@ -180,3 +180,47 @@ func TestForwardedAddresses(t *testing.T) {
 		t.Errorf("%d guesses were judged behind a proxy, want 10", judged)
 	}
 }
+
+// signUps counts how many of n sign-ups from one place are answered.
+func signUps(s *app.Server, t *testing.T, n int, header ...string) (answered int) {
+	t.Helper()
+	c := s.Client(t, "")
+	for i := range n {
+		email := "many-" + toText(i) + "-" + strings.Join(header, "") + "@example.com"
+		if c.Do("POST", "/v1/sign-up", app.M{"email": strings.ReplaceAll(email, ":", "-")}, header...).Status == http.StatusOK {
+			answered++
+		}
+	}
+	return answered
+}
+
+// TestNetworkLimits: one network has as many sign-ups at once as is set, a /48 of IPv6 five
+// times as many, and a developer's own machine has no such limit.
+func TestNetworkLimits(t *testing.T) {
+	for _, c := range []struct {
+		settings app.Settings
+		want     int
+	}{{nil, 30}, {app.Settings{"limit-messages": "10"}, 5}, {app.Settings{"limit-messages": "1"}, 1}} {
+		settings := app.Settings{"trusted-proxies": "127.0.0.1"}
+		for name, value := range c.settings {
+			settings[name] = value
+		}
+		s := app.SQLite(t, settings)
+		if got := signUps(s, t, 40, "X-Forwarded-For", network(1)); got != c.want {
+			t.Errorf("%v: %d sign-ups of one network were answered, want %d", c.settings, got, c.want)
+		}
+		if got := signUps(s, t, 40); got != 40 {
+			t.Errorf("%v: %d sign-ups of this machine were answered, want all", c.settings, got)
+		}
+		if c.want > 5 {
+			continue
+		}
+		answered := 0
+		for i := range 40 {
+			answered += signUps(s, t, 1, "X-Forwarded-For", "2001:db8:7:"+toText(i)+"::1")
+		}
+		if answered != 5*c.want {
+			t.Errorf("%v: %d sign-ups of one /48 were answered, want %d", c.settings, answered, 5*c.want)
+		}
+	}
+}

@@ -273,6 +273,9 @@ func (a *App) buildDoors() error {
 		Cookies: web.CookieNames{
 			Access: a.Config.CookieAccess, Refresh: a.Config.CookieRefresh, Attempt: a.Config.CookieAttempt, Device: a.Config.CookieDevice,
 		},
+		Budgets: map[string]int{
+			"try": a.Config.LimitTries, "letter": a.Config.LimitMessages, "refresh": a.Config.LimitRefreshes, "poll": a.Config.LimitPolls,
+		},
 		CodesURL: CodesURL, Limits: a.Limits, Metrics: a.Metrics, Log: a.Log,
 		Authenticate: a.authenticate, CheckKey: a.checkKey, Serving: a.Queue.Serving, Draining: a.draining,
 	}

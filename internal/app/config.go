@@ -97,6 +97,11 @@ type Config struct {
 	ResendAfter  time.Duration `name:"resend-after" group:"Codes" default:"30s" help:"How long one waits before asking for another letter."`
 	HandoverLife time.Duration `name:"handover-life" group:"Codes" default:"1m" help:"Life of the one-time code that an application on another origin exchanges for its tokens."`
 
+	LimitTries     int `name:"limit-tries" group:"Limits" default:"60" help:"How many calls of one network that try a password, a code or a link, or change an account, may fail in 10 minutes. A network is a /24 of IPv4 or a /64 of IPv6; a /48 of IPv6 has five times as much of each of these limits. Raise them where many people share one address. In dev they do not apply to loopback addresses."`
+	LimitMessages  int `name:"limit-messages" group:"Limits" default:"60" help:"How many calls of one network that may send a message, such as sign-up, sign-in by email and recovery, are answered in an hour; half of them at once."`
+	LimitRefreshes int `name:"limit-refreshes" group:"Limits" default:"300" help:"How many refreshes and sign-outs of one network may fail in 10 minutes."`
+	LimitPolls     int `name:"limit-polls" group:"Limits" default:"120" help:"How often screens of one network may ask in a minute how their attempts stand."`
+
 	OutboxSenders int `name:"outbox-senders" group:"Letters" default:"16" help:"How many letters that people wait for are handed over at once; half as many letters of campaigns beside them. The relay must allow as many connections: 24 with the default."`
 	OutboxRate    int `name:"outbox-rate" group:"Letters" default:"0" placeholder:"N" help:"The most letters by e-mail in a second, by each process: what the relay allows. Campaigns are slowed down to keep it; letters that people wait for are counted and never wait. 0 is no bound."`
 

@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -275,6 +276,36 @@ func (l *line) cut() {
 	l.mu.Lock()
 	l.dead = true
 	l.mu.Unlock()
+}
+
+// Who rotates through the networks of a /48 has five times what one of them has.
+func TestByNetwork(t *testing.T) {
+	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
+		rate := ratelimit.Rate{Name: fresh(), Events: 2, Per: time.Hour, Burst: 2}
+		count := func(ip func(int) string) (allowed int) {
+			for i := range 40 {
+				if take(t, c, noon, ratelimit.ByNetwork(rate, "x|", netip.MustParseAddr(ip(i)))...).Allowed {
+					allowed++
+				}
+			}
+			return allowed
+		}
+		for what, want := range map[string]struct {
+			ip   func(int) string
+			want int
+		}{
+			"one /64":    {func(i int) string { return fmt.Sprintf("2001:db8:1:1::%x", i) }, 2},
+			"one /48":    {func(i int) string { return fmt.Sprintf("2001:db8:2:%x::1", i) }, 10},
+			"many /48":   {func(i int) string { return fmt.Sprintf("2001:db8:%x::1", 100+i) }, 40},
+			"one /24":    {func(i int) string { return fmt.Sprintf("192.0.2.%d", i) }, 2},
+			"its mapped": {func(i int) string { return fmt.Sprintf("::ffff:198.51.100.%d", i) }, 2},
+			"many /24":   {func(i int) string { return fmt.Sprintf("10.0.%d.1", i) }, 40},
+		} {
+			if got := count(want.ip); got != want.want {
+				t.Errorf("%s: %d were allowed, want %d", what, got, want.want)
+			}
+		}
+	})
 }
 
 func TestPrefix(t *testing.T) {

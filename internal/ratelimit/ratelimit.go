@@ -40,7 +40,8 @@
 // still look it up, so callers hash what is secret with a key of their own.
 //
 // Threats. Address rotation: IPv6 is counted by /64, since a network has 2^64 addresses to
-// rotate through, and IPv4 by /24 (Prefix). Aliasing: the caller passes the normalised
+// rotate through, and, five times as wide, by /48, since a customer may be given 65,536 of
+// these; IPv4 is counted by /24 (ByNetwork). Aliasing: the caller passes the normalised
 // identifier. Lockout of others: count by address prefix and account together, and only
 // loosely by account alone.
 package ratelimit
@@ -211,6 +212,22 @@ func (v verdict) decision(now int64, cs []charge) Decision {
 		return Decision{RetryAfter: time.Duration(v.wait) * time.Microsecond, Refused: v.refused}
 	}
 	return Decision{Allowed: true, Remaining: v.remaining, at: now, charges: cs}
+}
+
+// wide is how many times the rate of a /64 a whole /48 has.
+const wide = 5
+
+// ByNetwork is what one event costs the networks of an address: one rate for its Prefix and,
+// for IPv6, a wider one for the /48 around it.
+func ByNetwork(rate Rate, key string, ip netip.Addr) []Need {
+	needs := []Need{{Rate: rate, Key: key + Prefix(ip)}}
+	if ip = ip.Unmap(); ip.Is6() {
+		rate.Name += "-wide"
+		rate.Events *= wide
+		rate.Burst *= wide
+		needs = append(needs, Need{Rate: rate, Key: key + netip.PrefixFrom(ip, 48).Masked().String()})
+	}
+	return needs
 }
 
 // Prefix is the network that an address is counted with: /24 for IPv4, also when it is

@@ -62,7 +62,8 @@ func (g Guard) known() bool {
 	return key || g == Anyone || g == SignedIn || g == Development
 }
 
-// Limit is how often one address prefix may use the rows that share it.
+// Limit is how often one network (ratelimit.ByNetwork) may use the rows that share it. In
+// development loopback is no network.
 type Limit struct {
 	Rate ratelimit.Rate
 	// Refund gives the cost back when the row succeeds, so only failures add up.
