@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,17 @@ func (d Domains) Admits(a Address) bool {
 		return false
 	}
 	return len(d.allowed) == 0 || listed(d.allowed, domain)
+}
+
+// Restricted reports whether accounts are made with admitted addresses alone. A username or
+// a number would slip through the list: an account is made only together with an address
+// that is proven and admitted.
+func (d Domains) Restricted() bool { return len(d.allowed) > 0 }
+
+// MayGo reports whether a person may give up a proven address and keep others. Where accounts
+// are Restricted one admitted address stays: it is what the account was made with.
+func (d Domains) MayGo(gone Address, others []Address) bool {
+	return !d.Restricted() || !d.Admits(gone) || slices.ContainsFunc(others, d.Admits)
 }
 
 func listed(set map[string]bool, domain string) bool {

@@ -38,6 +38,41 @@ func TestDomains(t *testing.T) {
 	}
 }
 
+// TestTheLastAdmittedAddressStays: among any addresses, none may go that leaves an account
+// without an admitted one.
+func TestTheLastAdmittedAddressStays(t *testing.T) {
+	for _, c := range []struct {
+		allow, gone, others string
+		may                 bool
+	}{
+		{"", "a@example.com", "", true},
+		{"example.com", "a@example.com", "", false},
+		{"example.com", "a@example.com", "a@example.org b@sub.example.com", false},
+		{"example.com", "a@example.com", "a@example.org b@example.com", true},
+		{"example.com", "a@example.org", "", true}, // from before there was a list
+		{"example.com", "a@example.org", "a@example.com", true},
+	} {
+		d, err := account.ParseDomains(strings.Fields(c.allow), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parse := func(s string) account.Address {
+			a, err := account.ParseAddress(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		}
+		var others []account.Address
+		for _, s := range strings.Fields(c.others) {
+			others = append(others, parse(s))
+		}
+		if got := d.MayGo(parse(c.gone), others); got != c.may {
+			t.Errorf("allow %q: %s may go and leave %q: %v", c.allow, c.gone, c.others, got)
+		}
+	}
+}
+
 func TestReadDomains(t *testing.T) {
 	got, err := account.ReadDomains(strings.NewReader("# disposable\n\nmail.test\n *.drop.test \n"))
 	if err != nil || strings.Join(got, " ") != "mail.test *.drop.test" {

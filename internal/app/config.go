@@ -65,7 +65,7 @@ type Config struct {
 
 	DeletionGrace  time.Duration `name:"deletion-grace" group:"People" default:"7d" unset:"an account is gone as soon as its person deletes it" help:"How long people can take back the deletion of their account, with the link of a letter. 0s deletes at once, and so does a server without a mail relay."`
 	SignUp         string        `name:"sign-up" group:"People" default:"open" enum:"open,closed" help:"Whether strangers may sign up. When closed, accounts are made by limen user create, and limen user invite sends a letter as well: sign-up by invitation only."`
-	SignUpDomains  []string      `name:"sign-up-domains" group:"People" placeholder:"DOMAIN" unset:"every domain" help:"The domains whose addresses alone may make an account: example.com, or *.example.com for all below it. Who has an account keeps it."`
+	SignUpDomains  []string      `name:"sign-up-domains" group:"People" placeholder:"DOMAIN" unset:"every domain" help:"The domains whose addresses alone may make an account: example.com, or *.example.com for all below it. Then a username or a number alone makes no account, and the last such address of an account cannot be removed. Who has an account keeps it."`
 	BlockedDomains []string      `name:"blocked-domains" group:"People" placeholder:"DOMAIN" unset:"none" help:"Domains whose addresses may not make an account."`
 	BlockedFile    string        `name:"blocked-domains-file" group:"People" placeholder:"FILE" help:"A file of more such domains, one in a line, as lists of disposable addresses are kept."`
 	Enumeration    string        `name:"enumeration" group:"People" default:"strict" enum:"strict,off" help:"strict: no answer tells whether an address has an account. off: sign-up says that an address is taken."`

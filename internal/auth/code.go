@@ -82,11 +82,15 @@ func by(c account.Channel) signin.Method {
 	return signin.EmailCode
 }
 
-// mayComplete refuses a sign-up that was begun before new accounts were closed, and a
-// client that names another delivery than the one it began with. Nothing is spent by that.
+// mayComplete refuses a sign-up that was begun before new accounts were closed, or closed to
+// what it would prove, and a client that names another delivery than the one it began with.
+// Nothing is spent by that.
 func (a *Auth) mayComplete(try signin.Attempt, b session.Browser) error {
-	if a.Rules.Closed && try.Purpose == signin.SignUp {
-		return signin.ErrSignUpClosed
+	if try.Purpose == signin.SignUp {
+		byPhone := try.Channel == account.ByPhone
+		if a.Rules.Closed || byPhone && a.Rules.Domains.Restricted() || !byPhone && !a.Rules.Domains.Admits(try.Address) {
+			return signin.ErrSignUpClosed
+		}
 	}
 	if b.Asked != "" && b.Asked != try.Delivery {
 		return fault.Invalidate("Limen-Delivery", "different")

@@ -265,6 +265,9 @@ func (a *Auth) RemoveEmail(ctx context.Context, actor Actor, id account.EmailID,
 			}
 		}
 		verified := !row.VerifiedAt.IsZero()
+		if verified && !a.Rules.Domains.MayGo(row.Address, provenBut(all, id)) {
+			return ErrLastCredential, nil
+		}
 		if verified && heir == "" && who.Phone == "" && (who.Username == "" || who.PasswordHash == "") {
 			return ErrLastCredential, nil
 		}
@@ -281,6 +284,16 @@ func (a *Auth) RemoveEmail(ctx context.Context, actor Actor, id account.EmailID,
 		}
 		return nil, a.tellOldAddress(ctx, tx, who, letters.EmailRemoved, row.Address.Text, "", b)
 	})
+}
+
+// provenBut lists the proven addresses of a person but one.
+func provenBut(all []store.Email, but account.EmailID) (proven []account.Address) {
+	for _, e := range all {
+		if e.ID != but && !e.VerifiedAt.IsZero() {
+			proven = append(proven, e.Address)
+		}
+	}
+	return proven
 }
 
 // changeEmail locks the actor with an address of theirs and changes it.

@@ -62,7 +62,7 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 			return err
 		}
 		purpose := signin.SignIn
-		if !found && in.Create && !a.Rules.Closed {
+		if !found && in.Create && !a.Rules.Closed && !a.Rules.Domains.Restricted() {
 			purpose = signin.SignUp
 		}
 		try, value, cookie := a.newAttempt(tx.Now, purpose, b)

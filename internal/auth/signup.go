@@ -119,6 +119,9 @@ func (a *Auth) checkSignUp(in SignUp, wayIn bool) (w wish, err error) {
 	if in.Email == "" && in.Phone == "" && in.Username == "" {
 		bad = bad.Field("email", "required")
 	}
+	if wayIn && in.Email == "" && a.Rules.Domains.Restricted() {
+		bad = bad.Field("email", "required")
+	}
 	profile, err := in.Profile.Check()
 	note(err)
 	if wayIn && in.Email == "" && in.Phone == "" && in.Password == "" {
