@@ -3,16 +3,19 @@
 FUZZTIME ?= 30s
 BENCHTIME ?= 3s
 
-.PHONY: help dev test check docs bench fuzz ui
+.PHONY: help dev test test-long check docs bench fuzz ui
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 dev: ## run everything on this machine: http://localhost:4455
 	go run ./cmd/limen dev
 
 test: ## start what the tests need, then run every check and every test
 	.ci/test
+
+test-long: ## what takes an hour: the whole exploration of thefts and remedies
+	.ci/test-long
 
 check: ## the quick half of test: format, vet, the plan of the house, generated pages
 	.ci/check

@@ -98,8 +98,9 @@ var bannedCalls = []struct {
 	{"os.Getenv", []string{"testkit", "bench"}, "the environment is read by app.Sources alone, which knows every name"},
 	{"os.LookupEnv", []string{"testkit", "bench"}, "the environment is read by app.Sources alone"},
 	{"os.Environ", []string{"cmd", "app", "testkit", "bench"}, "the environment is read by app.Sources alone"},
-	{"os.Exit", []string{"cmd", "bench"}, "what stops the program must come back as an error first"},
+	{"os.Exit", []string{"cmd", "bench", "testkit"}, "what stops the program must come back as an error first"},
 	{"http.DefaultClient", nil, "it has no time limit"},
+	{"factor.TestHashing", []string{"testkit"}, "such hashes protect nothing"},
 	{"slog.SetDefault", []string{"app", "cmd"}, "a package that changes the log for everybody cannot be mounted elsewhere"},
 }
 

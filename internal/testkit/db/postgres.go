@@ -106,6 +106,14 @@ func Empty(t testing.TB) string {
 	return s.url(s.name)
 }
 
+// Server returns the address of the server, for a test that makes its databases itself, or
+// skips the test when there is no server.
+func Server(t testing.TB) string {
+	t.Helper()
+	s := reach(t)
+	return s.address.String()
+}
+
 // claim gives the test a migrated database without any row. It takes one that an
 // earlier test has left, or copies the template.
 func claim(t testing.TB) *server {

@@ -1,0 +1,43 @@
+// Package explorer tries to take accounts over, and to take them back. A run is one
+// account on the real router, in this process, with its own clock and without limits: its
+// owner changes things and lets days pass, a thief gets hold of something and does what he
+// can, and then the owner uses one remedy. Both know only what they have seen over HTTP and
+// in messages to their own contacts; each keeps every token, cookie, link and code. The
+// database is read for two things only: the proof times, and what has changed behind a
+// party's back. A seed is a run; the steps are drawn while it is played, with a bias to
+// those that look possible, and can be played again from a Plan. Shrink leaves steps out
+// of a finding for as long as the same is violated.
+//
+// The thief has held a session for a moment, has copied a browser's cookies with the
+// device secret, or has the password; in one variant of the last he waits for 80 hours,
+// so that his own contacts are senior. He may take every call of api.md sections 1 to 4
+// that changes something. The owner's contacts are called o1, o2, o3 and the number op,
+// the thief's x1, x2 and xp.
+//
+// The remedies are those of standards D12: the link that undoes a change, "this was not
+// me", "keep my account", and recovery. The owner uses one that has reached a contact
+// which was senior then, by the package's own reading of the rule (world.senior), which
+// shares no code with the one that limen uses. Ending sessions stands beside them: it is
+// no remedy, and promises only that what these sessions had begun is over.
+//
+// The oracles:
+//
+//  1. Nothing that the thief holds gives a session, or changes or ends anything of the
+//     owner's: his access and refresh tokens, hand-over codes, attempts with their codes,
+//     links and resends, links that undo, passwords, and every way in by his own contacts.
+//  2. The owner signs in, after a recovery where the remedy removed the password, and what
+//     was verified 72 h before the theft is verified with its old proof time, and so is
+//     the contact that made the remedy.
+//  3. Where there is no thief, a remedy removes and unverifies nothing that was proven 72 h
+//     before the incident, and one code brings back the rest.
+//
+// The exceptions, each of which follows from D12:
+//
+//   - A contact of the thief that was verified before the remedy's cut, max(t - 72 h, proof
+//     time of the contact that made it), stays, because to limen it is senior. The owner
+//     finds it in the list and removes it before oracle 1 is asked.
+//   - A contact that a person removed comes back by its own undo link only, so oracle 2
+//     asks for what was there when the remedy was used.
+//   - "Keep my account" only cancels the deletion, so nothing else is asked of it.
+//   - Oracle 3 measures the 72 h from the incident, not from the moment the link is used.
+package explorer
