@@ -26,6 +26,7 @@ func (a *API) me() web.Table {
 		}},
 		{Pattern: "POST /v1/me/password", Guard: web.SignedIn, Limit: trying, Hashes: true, Handle: from(a.changePassword), Doc: web.Doc{
 			Tag: "Account", Summary: "Change the password",
+			Detail: "The same session with a new generation and a new device secret: every older token of it is spent.",
 			Faults: []*fault.Fault{signin.ErrReauthenticate, signin.ErrInvalidCredentials, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/me/reauthenticate/begin", Guard: web.SignedIn, Limit: asking, Handle: from(a.beginReauthentication), Doc: web.Doc{
@@ -68,15 +69,19 @@ func (a *API) deleteMe(c *web.Call, b session.Browser, _ web.None) (web.NoConten
 }
 
 type changePassword struct {
-	CurrentPassword string `json:"current_password,omitempty" doc:"Required where the account has a password, unless the session was proven afresh by an e-mailed code."`
+	CurrentPassword string `json:"current_password,omitempty" doc:"Required where the account has a password, unless the access token's fresh proof was a code or link from an email or SMS."`
 	NewPassword     string `json:"new_password"`
 	SignOutOthers   *bool  `json:"sign_out_others,omitempty" doc:"true when absent."`
 }
 
-func (a *API) changePassword(c *web.Call, b session.Browser, in changePassword) (web.NoContent, error) {
-	return web.NoContent{}, a.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
+func (a *API) changePassword(c *web.Call, b session.Browser, in changePassword) (web.Issued, error) {
+	if err := c.Keeps(c.Actor.Session.Delivery); err != nil {
+		return web.Issued{}, err
+	}
+	granted, err := a.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
 		Current: in.CurrentPassword, New: in.NewPassword, KeepOthers: in.SignOutOthers != nil && !*in.SignOutOthers,
 	}, b)
+	return a.reissue(granted, err)
 }
 
 type beginReauthentication struct {
@@ -126,10 +131,15 @@ func (a *API) reauthenticate(c *web.Call, b session.Browser, in reauthenticate) 
 	granted, err := a.Auth.Reauthenticate(c.R.Context(), actor(c), auth.Proof{
 		Attempt: hidden(in.Attempt), Type: signin.Method(in.Type), Code: in.Code, Password: in.Password,
 	}, b)
+	return a.reissue(granted, err)
+}
+
+// reissue answers the grant of a session that goes on, or passes on why there is none.
+func (a *API) reissue(g session.Granted, err error) (web.Issued, error) {
 	if err != nil {
 		return web.Issued{}, err
 	}
-	issued, err := a.issue(granted)
+	issued, err := a.issue(g)
 	if err != nil {
 		return web.Issued{}, err
 	}

@@ -246,6 +246,7 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 	}
 	a.Issuer = &issuer.Issuer{
 		Store: a.Store, Keys: issuer.NewKeys(ring), Now: a.Clock.Now, Log: a.Log, Counts: a.Metrics,
+		Reused: a.Auth.NotifyReuse,
 		Terms: issuer.Terms{
 			Issuer: a.URL, Audience: audience, Lifetimes: cfg.lifetimes(), Policy: session.Policy(cfg.RefreshPolicy),
 			Algorithm: issuer.Algorithm(cfg.SigningAlg), KeyLife: cfg.SigningKeyLife, KeyOverlap: cfg.SigningOverlap,

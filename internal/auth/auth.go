@@ -125,8 +125,9 @@ type Verification struct {
 	Match string
 }
 
-// Actor is the signed-in person behind a request, as read when the request came in. A
-// deed reads again what it depends on.
+// Actor is the signed-in person behind a request, as read when the request came in. Its
+// session is as the presented access token proves it. A deed reads again what it depends
+// on.
 type Actor struct {
 	Account account.Account
 	Session session.Session

@@ -60,7 +60,8 @@ var ErrHandover = fault.New(fault.Unauthenticated, "invalid_code", "This sign-in
 
 // RedeemHandover spends a handover code and grants the application a session of its
 // own. A code works once, for the redirect and the verifier it was made for, and not
-// after its person was signed out everywhere, banned or deleted. A code that was
+// after its person was signed out everywhere, banned or deleted, or after the password was
+// changed. A code that was
 // presented with a wrong verifier is spent all the same. It refuses with invalid_code.
 func (a *Auth) RedeemHandover(ctx context.Context, code, verifier, redirectTo string, b session.Browser) (session.Granted, error) {
 	const n = len(handoverPrefix) + 27
@@ -88,7 +89,8 @@ func (a *Auth) RedeemHandover(ctx context.Context, code, verifier, redirectTo st
 		if err != nil {
 			return err
 		}
-		sound := spent && h.RedirectTo == redirectTo && oauth.Verify(h.Challenge, verifier) && began.Live(tx.Now, who.Epoch)
+		sound := spent && h.RedirectTo == redirectTo && oauth.Verify(h.Challenge, verifier) && began.Live(tx.Now, who.Epoch) &&
+			!h.CreatedAt.Before(who.PasswordChangedAt)
 		if !sound {
 			return tx.Record(ctx, refused(audit.HandoverRefused, who.ID, b, "invalid_code"))
 		}

@@ -67,6 +67,13 @@ func (a *Auth) notice(ctx context.Context, tx *store.Tx, who account.Account, t 
 	})
 }
 
+// NotifyReuse tells a person that a spent refresh token of their session was used at b and
+// that the session has ended. The link ends every session: whoever copied that token may
+// hold others.
+func (a *Auth) NotifyReuse(ctx context.Context, tx *store.Tx, who account.Account, _ session.Session, b session.Browser) error {
+	return a.notice(ctx, tx, who, letters.RefreshReused, session.Session{}, b)
+}
+
 // facts are what a letter tells of the browser that did it.
 func (a *Auth) facts(tx *store.Tx, b session.Browser) letters.Facts {
 	f := letters.Facts{When: tx.Now, Device: session.DeviceOf(b.UserAgent).Label(), Place: b.Location}

@@ -103,36 +103,50 @@ type PasswordChange struct {
 
 // ChangePassword replaces the actor's password and, unless told otherwise, ends their
 // other sessions. It demands a fresh proof and, where there is a password, that password
-// again; an account whose fresh proof was an e-mailed code may set a new one without the
-// old. It refuses with reauthentication_required, invalid_credentials, invalid_request,
-// session_ended or rate_limited.
-func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChange, b session.Browser) error {
+// again; an access token whose fresh proof was a code or link from a message may set a new
+// one without the old. The grant is the same session with a new generation and a new
+// device secret: what was copied of it before is worth nothing. It refuses with
+// reauthentication_required, invalid_credentials, invalid_request, session_ended or
+// rate_limited.
+func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChange, b session.Browser) (session.Granted, error) {
 	who := actor.Account
 	if err := a.demandFresh(actor); err != nil {
-		return err
+		return session.Granted{}, err
 	}
 	if err := a.Rules.Passwords.Judge("new_password", in.New, who.Email, who.Username, who.FirstName, who.LastName); err != nil {
-		return err
+		return session.Granted{}, err
 	}
-	if who.PasswordHash != "" && !provenByMessage(actor.Session) {
+	if AsksCurrent(actor) {
 		if err := a.proveCurrent(ctx, actor, in.Current, b); err != nil {
-			return err
+			return session.Granted{}, err
 		}
 	}
 	hashed, err := a.hash(ctx, in.New)
 	if err != nil {
-		return err
+		return session.Granted{}, err
 	}
+	device := session.NewDeviceSecret(a.Keys.Devices)
+	var granted session.Granted
 	var refusal error
 	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
-		fresh, live, err := a.lockActor(ctx, tx, actor)
+		granted = session.Granted{}
+		fresh, row, live, err := a.lockActorSession(ctx, tx, actor)
 		if err != nil {
 			return err
 		}
 		if refusal = stale(live, fresh.CredentialVersion == who.CredentialVersion); refusal != nil {
 			return nil
 		}
-		if err := tx.SetPassword(ctx, who.ID, hashed); err != nil {
+		terms := signin.Terms{
+			Lifetimes: a.Rules.Lifetimes, DeviceHash: a.Keys.DeviceHashes.Sum([]byte(device)), NewDevice: device, Now: tx.Now,
+		}
+		if granted, refusal = signin.PasswordChanged(fresh, row, actor.Session, terms); refusal != nil {
+			return nil
+		}
+		if err := tx.SetPasswordSince(who.ID, hashed, granted.Session().CutAt); err != nil {
+			return err
+		}
+		if err := tx.UpdateSession(ctx, granted.Session()); err != nil {
 			return err
 		}
 		if err := a.endProofs(tx, who.ID); err != nil {
@@ -149,14 +163,16 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 		}
 		return a.endOthers(ctx, tx, actor, session.EndedByPassword, b)
 	})
-	return orRefusal(err, refusal)
+	return granted, orRefusal(err, refusal)
 }
 
-// provenByMessage reports whether the last proof of a session was a code or link that was
-// sent to the person: it stands for the old password of whoever has forgotten it.
-func provenByMessage(s session.Session) bool {
+// AsksCurrent reports whether the actor changes their password with the present one. The
+// fresh proof of a code or link that was sent to the person stands for it: it lets those
+// back in who have forgotten it. It is the proof of the presented access token that
+// counts, so a copy from before the person's step-up sets no password with it.
+func AsksCurrent(actor Actor) bool {
 	by := []signin.Method{signin.EmailCode, signin.EmailLink, signin.PhoneCode, signin.PhoneLink}
-	return slices.Contains(by, signin.Method(s.AuthenticatedBy))
+	return actor.Account.PasswordHash != "" && !slices.Contains(by, signin.Method(actor.Session.AuthenticatedBy))
 }
 
 // stale is the refusal of a deed whose ground has moved while it was judged.
@@ -197,17 +213,28 @@ func (a *Auth) proveCurrent(ctx context.Context, actor Actor, password string, b
 }
 
 // lockActor reads the actor again under the account's lock. Live is false when the
-// session has ended meanwhile.
+// session has ended meanwhile. It fails with unauthenticated when the password has changed
+// since the request came in: the access token that let it in is refused from then on.
 func (a *Auth) lockActor(ctx context.Context, tx *store.Tx, actor Actor) (who account.Account, live bool, err error) {
+	who, _, live, err = a.lockActorSession(ctx, tx, actor)
+	if err == nil && live && !who.PasswordChangedAt.Equal(actor.Account.PasswordChangedAt) {
+		err = session.ErrUnauthenticated
+	}
+	return who, live, err
+}
+
+// lockActorSession is lockActor with the session's row, and leaves a changed password to
+// the caller.
+func (a *Auth) lockActorSession(ctx context.Context, tx *store.Tx, actor Actor) (who account.Account, row session.Session, live bool, err error) {
 	who, found, err := tx.LockAccount(ctx, actor.Account.ID)
 	if err != nil || !found {
-		return who, false, err
+		return who, row, false, err
 	}
-	s, found, err := tx.LockSession(ctx, actor.Session.ID)
+	row, found, err = tx.LockSession(ctx, actor.Session.ID)
 	if err != nil || !found {
-		return who, false, err
+		return who, row, false, err
 	}
-	return who, s.Live(tx.Now, who.Epoch) && !who.Barred(), nil
+	return who, row, row.Live(tx.Now, who.Epoch) && !who.Barred(), nil
 }
 
 func (a *Auth) eventBy(t audit.Type, actor Actor, b session.Browser) audit.Event {

@@ -154,7 +154,7 @@ func (a *Auth) Reauthenticate(ctx context.Context, actor Actor, p Proof, b sessi
 		state := signin.State{
 			Purpose: signin.Reauthenticate, Account: try.who, Proofs: []signin.Method{p.Type}, Browser: b, Current: try.session,
 		}
-		if granted, refusal = signin.Next(state, signin.Terms{Now: tx.Now}); refusal != nil {
+		if granted, refusal = signin.Next(state, signin.Terms{Lifetimes: a.Rules.Lifetimes, Now: tx.Now}); refusal != nil {
 			return nil
 		}
 		if err := tx.UpdateSession(ctx, granted.Session()); err != nil {
@@ -201,7 +201,8 @@ func (a *Auth) judgeProof(ctx context.Context, tx *store.Tx, try opened, actor A
 	return signin.ErrInvalidCredentials, tx.Record(ctx, e)
 }
 
-// demandFresh refuses an actor whose last proof is too old for changing the account.
+// demandFresh refuses an actor whose last proof is too old for changing the account. The
+// proof is that of the presented access token: see issuer.Authenticated.
 func (a *Auth) demandFresh(actor Actor) error {
 	if actor.Session.Fresh(a.Rules.FreshFor, a.Now()) {
 		return nil

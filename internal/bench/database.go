@@ -138,10 +138,10 @@ func seedTexts(engine string, people int, hash string, now time.Time) []string {
 		fmt.Sprintf(`INSERT INTO email (id, account_id, address, address_key, is_primary, verified_at, created_at)
 			%s SELECT %s, %s, 'person' || n || '@bench.example', 'person' || n || '@bench.example', TRUE, %d, %d FROM number`,
 			numbers(people), identSQL("eml", "n"), identSQL("usr", "n"), at, at),
-		fmt.Sprintf(`INSERT INTO session (id, account_id, client, generation, rotated_at, device_hash, bound, delivery, epoch,
+		fmt.Sprintf(`INSERT INTO session (id, account_id, client, generation, rotated_at, proof_generation, cut_generation, device_hash, bound, delivery, epoch,
 			idle_expires_at, expires_at, recovered_generation, recoveries, created_at, last_seen_at, authenticated_at,
 			authenticated_by, methods, aal, ip, location, device_name, device_os, device_browser, device_kind)
-			%s SELECT %s, %s, 'default', 1, %d, %s, FALSE, 'token', 1, %d, %d, 0, 0, %d, %d, %d, 'password', '["password"]', 1,
+			%s SELECT %s, %s, 'default', 1, %d, 1, 0, %s, FALSE, 'token', 1, %d, %d, 0, 0, %d, %d, %d, 'password', '["password"]', 1,
 			'192.0.2.77', '', 'Firefox on Linux', 'Linux', 'Firefox 140.0', 'desktop' FROM number`,
 			numbers(people*sessionsEach), identSQL("ses", "n"), identSQL("usr", fmt.Sprintf("n %% %d", people)), at, device, idle, end, at, at, at),
 	}

@@ -62,7 +62,7 @@ func (i *Issuer) sign(who account.Account, s session.Session, now, expires time.
 	c := Claims{
 		Issuer: i.Terms.Issuer, Audience: i.Terms.Audience, Client: s.Client, Subject: who.ID, Session: s.ID,
 		IssuedAt: s.RotatedAt.Unix(), Expires: expires.Unix(), ID: secret.Token(12).Reveal(), AuthTime: s.AuthenticatedAt.Unix(),
-		ACR: fmt.Sprintf("aal%d", s.AAL), AMR: signin.AMRs(s.Methods), Roles: who.Roles[:min(len(who.Roles), maxRoles)],
+		ACR: signin.ACR(s.AAL), AMR: signin.AMRs(s.Methods), Roles: who.Roles[:min(len(who.Roles), maxRoles)],
 	}
 	if who.Email != "" {
 		c.Email, c.EmailVerified = who.Email, &who.EmailVerified
@@ -82,7 +82,8 @@ func (i *Issuer) sign(who account.Account, s session.Session, now, expires time.
 	return secret.Text(token), nil
 }
 
-// Authenticated is the session behind an access token.
+// Authenticated is the session behind an access token, as that token proves it: its proof,
+// methods and level are those of the token, and never of a proof that came later.
 type Authenticated struct {
 	Account account.Account
 	Session session.Session
@@ -90,8 +91,10 @@ type Authenticated struct {
 }
 
 // Authenticate answers whose access token this is. The signature may be remembered; the
-// session is read each time, so one that has ended is refused at once. It refuses with
-// unauthenticated or session_ended.
+// session is read each time, so one that has ended is refused at once. A token that was
+// issued in a second before the password was changed is refused too, also where its
+// session lives on: a refresh brings another. It refuses with unauthenticated or
+// session_ended.
 func (i *Issuer) Authenticate(ctx context.Context, token secret.Text) (Authenticated, error) {
 	claims, err := i.verify(ctx, token)
 	if err != nil {
@@ -104,7 +107,10 @@ func (i *Issuer) Authenticate(ctx context.Context, token secret.Text) (Authentic
 	if !found || s.Account != claims.Subject || who.Barred() || !s.Live(i.Now(), who.Epoch) {
 		return Authenticated{}, session.ErrEnded
 	}
-	return Authenticated{Account: who, Session: s, Claims: claims}, nil
+	if claims.IssuedAt < who.PasswordChangedAt.Unix() { // the zero time is before every token
+		return Authenticated{}, session.ErrUnauthenticated.Because(errPassword)
+	}
+	return Authenticated{Account: who, Session: signin.Shown(s, claims.AuthTime, claims.ACR, claims.AMR), Claims: claims}, nil
 }
 
 // verify checks signature, type, issuer, audience and time (ASVS 9.1, 9.2).
@@ -136,6 +142,7 @@ var (
 	errAlg      = errors.New("signed with another algorithm than its key's")
 	errClaims   = errors.New("a claim that every access token carries is missing")
 	errAudience = errors.New("for another issuer or audience")
+	errPassword = errors.New("issued before the password was changed")
 )
 
 var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256}

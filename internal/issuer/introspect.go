@@ -49,8 +49,9 @@ func (i *Issuer) introspectRefresh(ctx context.Context, id session.ID, generatio
 
 // Bearer returns the live session that a refresh token names, so that a person can sign
 // out with an expired access token. Whoever brings a token that we made may end its own
-// session: to refresh with it would do no less. Proven says that it reaches further: it
-// is the newest or the one before, and came with the device secret if one is demanded.
+// session: to refresh with it would do no less. A token that a changed password has cut
+// off ends nothing: it is session_ended. Proven says that the token reaches further: it is
+// the newest or the one before, and came with the device secret if one is demanded.
 func (i *Issuer) Bearer(ctx context.Context, token, device secret.Text) (s session.Session, proven bool, err error) {
 	id, generation, ok := session.OpenRefreshToken(i.Keys.Refresh, token.Reveal())
 	if !ok {
@@ -60,12 +61,12 @@ func (i *Issuer) Bearer(ctx context.Context, token, device secret.Text) (s sessi
 	if err != nil {
 		return session.Session{}, false, err
 	}
-	if !found || !s.Live(i.Now(), who.Epoch) {
+	if !found || !s.Live(i.Now(), who.Epoch) || generation < s.CutGeneration {
 		return session.Session{}, false, session.ErrEnded
 	}
 	proven = generation == s.Generation || generation == s.Generation-1
-	if s.Bound && !i.Keys.DeviceHashes.Fits(s.DeviceHash, []byte(device)) {
-		proven = false
+	if s.Bound || generation == s.ProofGeneration-1 {
+		proven = proven && i.Keys.DeviceHashes.Fits(s.DeviceHash, []byte(device))
 	}
 	return s, proven, nil
 }

@@ -59,6 +59,10 @@ type Issuer struct {
 	Log   *slog.Logger
 	// Counts receives what a refresh or a sign-in came to; nil counts nothing.
 	Counts *metrics.Metrics
+	// Reused tells a person, in the transaction that ends their session, that one of its
+	// spent refresh tokens was used at b. A session ends once, so it is called once for a
+	// session. Nil tells nobody.
+	Reused func(ctx context.Context, tx *store.Tx, who account.Account, s session.Session, b session.Browser) error
 
 	ring     keyring
 	verified *verifiedTokens
@@ -123,8 +127,8 @@ type Refreshing struct {
 
 // Refresh exchanges a refresh token for its successor. The common case is one statement;
 // every other one is decided by session.Refresh under the account's lock and leaves
-// evidence. It refuses with session_ended, refresh_reused, refresh_superseded (policy
-// strict) or invalid_request (another delivery than the session's).
+// evidence. It refuses with session_ended, refresh_reused, refresh_superseded (the session
+// lives and has a newer token) or invalid_request (another delivery than the session's).
 func (i *Issuer) Refresh(ctx context.Context, r Refreshing) (session.Issued, error) {
 	id, generation, ok := session.OpenRefreshToken(i.Keys.Refresh, r.Token.Reveal())
 	if !ok {
@@ -192,7 +196,7 @@ func (i *Issuer) refreshByRule(ctx context.Context, id session.ID, p session.Pre
 			verdict.Next.DeviceHash = p.DeviceHashes[0]
 		}
 		refusal = refusalOf(verdict)
-		return i.carryOut(ctx, tx, verdict, b)
+		return i.carryOut(ctx, tx, who, verdict, b)
 	})
 	if err != nil {
 		return session.Issued{}, err
@@ -217,7 +221,7 @@ func refusalOf(v session.Verdict) error {
 }
 
 // carryOut writes what the rule decided, with the evidence that it demands.
-func (i *Issuer) carryOut(ctx context.Context, tx *store.Tx, v session.Verdict, b session.Browser) error {
+func (i *Issuer) carryOut(ctx context.Context, tx *store.Tx, who account.Account, v session.Verdict, b session.Browser) error {
 	e := audit.At(audit.SessionRefreshRefused, b)
 	e.Outcome, e.Account, e.Session = audit.Refused, v.Next.Account, v.Next.ID
 	e.Data = map[string]string{"reason": v.Reason}
@@ -235,8 +239,14 @@ func (i *Issuer) carryOut(ctx context.Context, tx *store.Tx, v session.Verdict, 
 		e.Data["reason"] = "superseded"
 	case session.End:
 		until := tx.Now.Add(i.Terms.Lifetimes.Access + session.VerifierLeeway)
-		if _, err := tx.EndSession(ctx, v.Next.Account, v.Next.ID, v.Reason, until); err != nil {
+		ended, err := tx.EndSession(ctx, v.Next.Account, v.Next.ID, v.Reason, until)
+		if err != nil {
 			return err
+		}
+		if ended && i.Reused != nil {
+			if err := i.Reused(ctx, tx, who, v.Next, b); err != nil {
+				return err
+			}
 		}
 		e.Type = audit.SessionRefreshReused
 	}

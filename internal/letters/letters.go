@@ -51,6 +51,8 @@ const (
 	Invitation Template = "invitation"
 	// NewDevice tells of a sign-in from a device that was not seen before.
 	NewDevice Template = "new_device"
+	// RefreshReused tells that a spent refresh token was used, and that its session ended.
+	RefreshReused Template = "refresh_reused"
 	// These tell of changes.
 	PasswordChanged Template = "password_changed"
 	EmailAdded      Template = "email_added"

@@ -51,7 +51,7 @@ func (p *Pages) accountView(c *web.Call) (Account, error) {
 		Page: p.page(c), Person: personOf(who), DeleteAsk: nameOf(c.Actor), Keeps: p.keeps(who),
 		Password: PasswordState{
 			Set: who.PasswordHash != "", ChangedAt: who.PasswordChangedAt, MinLength: p.MinLength,
-			AskCurrent: who.PasswordHash != "" && c.Actor.Session.AuthenticatedBy != string(signin.EmailCode),
+			AskCurrent: auth.AsksCurrent(actor(c)),
 		},
 	}
 	live, err := p.Auth.Sessions(c.R.Context(), actor(c))
@@ -132,7 +132,7 @@ func (p *Pages) changePassword(c *web.Call, v visit) error {
 	if v.values["new_password"] == "" {
 		return p.back(c, PasswordForm, fault.Invalidate("new_password", "required"), nil)
 	}
-	err := p.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
+	granted, err := p.Auth.ChangePassword(c.R.Context(), actor(c), auth.PasswordChange{
 		Current: v.values["current_password"], New: v.values["new_password"], KeepOthers: v.values["sign_out_others"] == "",
 	}, v.from)
 	switch {
@@ -144,8 +144,11 @@ func (p *Pages) changePassword(c *web.Call, v visit) error {
 	case err != nil:
 		return p.back(c, PasswordForm, err, nil)
 	}
-	c.Redirect("/account?saved=password")
-	return nil
+	issued, err := p.Issuer.Issue(granted)
+	if err != nil {
+		return err
+	}
+	return web.RedirectGrant(c, onWire(issued), "/account?saved=password")
 }
 
 func (p *Pages) endSession(c *web.Call, v visit) error {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/subtle"
+	"slices"
 	"time"
 )
 
@@ -110,8 +111,16 @@ func (s Session) gone(now time.Time, accountEpoch int64) string {
 // Let n be the row's generation and g the one presented.
 //
 //   - A session that has ended, expired or fallen behind its account's epoch is Gone.
-//   - A bound session demands its device secret whatever g is: none or a wrong one ends
-//     the session. So a token that leaked alone is refused at once, and found out.
+//   - A change of the password cuts off every generation before the one it made, whatever
+//     device secret comes along: within the window such a token is Superseded, later it is
+//     Gone. It never ends the session: the session belongs to the person who changed the
+//     password, and an old token must not sign that person out.
+//   - The generation just before the one that the newest proof made, without the right
+//     device secret, is Superseded within the window of that proof, and reuse later. A
+//     copy of the token does not share in the proof. With the secret it is the same
+//     browser, and the rules below hold as always.
+//   - A bound session demands its device secret whatever else g is: none or a wrong one
+//     ends the session. So a token that leaked alone is refused at once, and found out.
 //   - g = n rotates to n+1. A session that is not bound yet becomes bound if the right
 //     secret came along; a wrong secret counts as none.
 //   - g = n-1, policy resilient, within Window of RotatedAt: the same successor n again,
@@ -125,14 +134,25 @@ func (s Session) gone(now time.Time, accountEpoch int64) string {
 //     has a valid MAC only after an older backup was restored: it ends the session too,
 //     since what happened in between is not known.
 //
-// Any policy but Resilient is read as Strict. RotatedAt also moves with a late recovery,
+// The window is Window under Resilient and StrictWindow under Strict. Any policy but
+// Resilient is read as Strict. RotatedAt also moves with a late recovery,
 // so that the tabs of a browser that wakes up share one recovery and its answer may be
 // asked for again.
 func Refresh(row Session, p Presented, policy Policy, l Lifetimes, epoch int64, now time.Time) Verdict {
 	if why := row.gone(now, epoch); why != "" {
 		return Verdict{Do: Gone, Next: row, Reason: why}
 	}
+	window := l.window(policy)
+	if p.Generation < row.CutGeneration {
+		if now.Before(row.CutAt.Add(window)) {
+			return Verdict{Do: Superseded, Next: row}
+		}
+		return Verdict{Do: Gone, Next: row, Reason: EndedByPassword}
+	}
 	match := row.deviceIs(p.DeviceHashes)
+	if !match && p.Generation > 0 && p.Generation == row.ProofGeneration-1 && now.Before(row.AuthenticatedAt.Add(window)) {
+		return Verdict{Do: Superseded, Next: row}
+	}
 	if row.Bound && !match {
 		if len(p.DeviceHashes) == 0 {
 			return row.end(EndedByNoDevice, now)
@@ -152,7 +172,7 @@ func Refresh(row Session, p Presented, policy Policy, l Lifetimes, epoch int64, 
 		return row.end(EndedByReuse, now)
 	case policy == Resilient:
 		return row.presentedAgain(p.Generation, l, now)
-	case now.Before(row.RotatedAt.Add(l.StrictWindow)):
+	case now.Before(row.RotatedAt.Add(window)):
 		return Verdict{Do: Superseded, Next: row}
 	}
 	return row.end(EndedByReuse, now)
@@ -181,12 +201,46 @@ func (s Session) presentedAgain(generation int64, l Lifetimes, now time.Time) Ve
 	return Verdict{Do: Recover, Next: next, Reason: LateAnswerWasLost}
 }
 
+func (l Lifetimes) window(policy Policy) time.Duration {
+	if policy == Resilient {
+		return l.Window
+	}
+	return l.StrictWindow
+}
+
 // Rotated is the row one generation on: what a rotation stores, and what a fresh proof
-// in the same session (reauthentication) starts from. Absolute expiry does not move.
+// in the same session starts from. Absolute expiry does not move.
 func (s Session) Rotated(l Lifetimes, now time.Time) Session {
 	next := s.seen(l, now)
 	next.Generation++
 	next.RotatedAt = latest(s.RotatedAt, now)
+	return next
+}
+
+// Proven is the row after its person has proven who they are by the methods in by, of
+// which there is one at least: a new generation, made by that proof (ASVS 7.2.4). Its
+// instant is not before the row's own: a rotation that committed while the transaction
+// waited may be later than the transaction.
+func (s Session) Proven(l Lifetimes, by []string, now time.Time) Session {
+	now = latest(s.RotatedAt, now)
+	next := s.Rotated(l, now)
+	next.ProofGeneration, next.AuthenticatedAt, next.AuthenticatedBy = next.Generation, now, by[len(by)-1]
+	next.Methods = slices.Clone(s.Methods)
+	for _, method := range by {
+		if !slices.Contains(next.Methods, method) {
+			next.Methods = append(next.Methods, method)
+		}
+	}
+	return next
+}
+
+// CutOff is the row after its person has changed the password here: a new generation and
+// a new device, and every older token is worth nothing. CutAt is the instant since when
+// the password holds: not before any token that this session was given.
+func (s Session) CutOff(l Lifetimes, deviceHash []byte, now time.Time) Session {
+	now = latest(s.RotatedAt, now)
+	next := s.Rotated(l, now)
+	next.CutGeneration, next.CutAt, next.DeviceHash = next.Generation, now, deviceHash
 	return next
 }
 

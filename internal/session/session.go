@@ -85,6 +85,13 @@ type Session struct {
 	// answer that carries it was last made anew: at birth, rotation or late recovery.
 	Generation int64
 	RotatedAt  time.Time
+	// ProofGeneration is the generation that the newest proof made, 1 at birth.
+	// AuthenticatedAt is when that was.
+	ProofGeneration int64
+	// CutGeneration is the generation that the newest change of the password made in this
+	// session, and CutAt when that was; 0 if there was none. Every older token is cut off.
+	CutGeneration int64
+	CutAt         time.Time
 
 	// DeviceHash is the keyed hash of the device secret. Bound means that every refresh
 	// demands the secret.

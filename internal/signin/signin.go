@@ -2,6 +2,8 @@ package signin
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
@@ -120,10 +122,7 @@ func begin(s State, t Terms) session.Session {
 	if client == "" {
 		client = DefaultClient
 	}
-	methods := make([]string, len(s.Proofs))
-	for i, p := range s.Proofs {
-		methods[i] = string(p)
-	}
+	methods := names(s.Proofs)
 	end := t.Now.Add(t.Lifetimes.Absolute)
 	proven := t.Now
 	if !s.ProvenAt.IsZero() {
@@ -139,6 +138,7 @@ func begin(s State, t Terms) session.Session {
 		Client:          client,
 		Generation:      1,
 		RotatedAt:       t.Now,
+		ProofGeneration: 1,
 		DeviceHash:      t.DeviceHash,
 		Bound:           s.Browser.Delivery != session.Token,
 		Delivery:        s.Browser.Delivery,
@@ -164,18 +164,55 @@ func again(s State, t Terms) (session.Granted, error) {
 	if cur.ID == "" || cur.Account != s.Account.ID || !cur.Live(t.Now, s.Account.Epoch) {
 		return session.Granted{}, session.ErrEnded
 	}
-	for _, p := range s.Proofs {
-		if !slices.Contains(cur.Methods, string(p)) {
-			cur.Methods = append(slices.Clone(cur.Methods), string(p))
-		}
-	}
-	cur.AuthenticatedAt = t.Now
-	cur.AuthenticatedBy = string(s.Proofs[len(s.Proofs)-1])
-	cur.LastSeenAt = t.Now
-	cur.RotatedAt = t.Now
-	cur.Generation++
-	return session.Grant(s.Account, cur, "", true), nil
+	return session.Grant(s.Account, cur.Proven(t.Lifetimes, names(s.Proofs), t.Now), "", true), nil
 }
+
+func names(methods []Method) []string {
+	out := make([]string, len(methods))
+	for i, m := range methods {
+		out[i] = string(m)
+	}
+	return out
+}
+
+// PasswordChanged grants the session in which a person has changed the password: the
+// same session with a new generation and a new device secret, so that whatever was copied
+// before is worth nothing (see session.Refresh). It proves nothing afresh: the grant says
+// what shown says, the session as the presented access token proves it. It refuses with
+// session_ended.
+func PasswordChanged(who account.Account, current, shown session.Session, t Terms) (session.Granted, error) {
+	if current.Account != who.ID || current.ID != shown.ID || !current.Live(t.Now, who.Epoch) {
+		return session.Granted{}, session.ErrEnded
+	}
+	next := current.CutOff(t.Lifetimes, t.DeviceHash, t.Now)
+	next.AuthenticatedAt, next.AuthenticatedBy = shown.AuthenticatedAt, shown.AuthenticatedBy
+	next.Methods, next.AAL = shown.Methods, shown.AAL
+	return session.Grant(who, next, t.NewDevice, true), nil
+}
+
+// Shown is a session as an access token of it proves it. A proof that came after the
+// token was issued is not the token's: the person's step-up must not freshen a copy that
+// somebody else holds. authTime, acr and amr are the token's claims.
+func Shown(s session.Session, authTime int64, acr string, amr []string) session.Session {
+	s.Methods = slices.DeleteFunc(slices.Clone(s.Methods), func(m string) bool { return !slices.Contains(amr, Method(m).AMR()) })
+	if level, err := strconv.Atoi(strings.TrimPrefix(acr, acrPrefix)); err == nil {
+		s.AAL = min(s.AAL, level)
+	} else {
+		s.AAL = 0
+	}
+	if authTime != s.AuthenticatedAt.Unix() || !slices.Contains(s.Methods, s.AuthenticatedBy) {
+		s.AuthenticatedBy = "" // the row does not tell how an older proof was given
+	}
+	if at := time.Unix(authTime, 0).UTC(); at.Before(s.AuthenticatedAt.Truncate(time.Second)) {
+		s.AuthenticatedAt = at
+	}
+	return s
+}
+
+const acrPrefix = "aal"
+
+// ACR names an assurance level in access tokens.
+func ACR(level int) string { return acrPrefix + strconv.Itoa(level) }
 
 // DefaultClient is the application that asks when none is named.
 const DefaultClient = "default"

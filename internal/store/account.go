@@ -170,8 +170,13 @@ func (tx *Tx) UpdateProfile(ctx context.Context, a account.Account, usernameKey 
 // SetPassword replaces the password hash and raises the credential version, so that a
 // judgement of the old hash that is still under way counts for nothing.
 func (tx *Tx) SetPassword(ctx context.Context, id account.ID, hash string) error {
-	err := tx.post(sqlAccountPassword, hash, when(tx.Now), string(id))
-	return err
+	return tx.SetPasswordSince(id, hash, tx.Now)
+}
+
+// SetPasswordSince is SetPassword with the instant since when the password holds: access
+// tokens that were issued in a second before it are refused.
+func (tx *Tx) SetPasswordSince(id account.ID, hash string, since time.Time) error {
+	return tx.post(sqlAccountPassword, hash, when(since), string(id))
 }
 
 // Rehash replaces the hash of an unchanged password, if it still is the judged one.

@@ -12,14 +12,14 @@ import (
 	"github.com/limenauth/limen/internal/session"
 )
 
-const sessionColumns = `id, account_id, client, generation, rotated_at, device_hash, bound, delivery, epoch,
-	idle_expires_at, expires_at, ended_at, end_reason, recovered_generation, recoveries, recoveries_since,
+const sessionColumns = `id, account_id, client, generation, rotated_at, proof_generation, cut_generation, cut_at,
+	device_hash, bound, delivery, epoch, idle_expires_at, expires_at, ended_at, end_reason, recovered_generation, recoveries, recoveries_since,
 	created_at, last_seen_at, authenticated_at, authenticated_by, methods, aal, ip, location,
 	device_name, device_os, device_browser, device_kind`
 
 const (
 	sqlSessionInsert = `INSERT INTO session (` + sessionColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)`
 	sqlSessionByID = `SELECT ` + sessionColumns + ` FROM session WHERE id = $1`
 	sqlSessionLock = sqlSessionByID + ` FOR UPDATE`
 	sqlSessionLive = `SELECT ` + sessionColumns + ` FROM session WHERE account_id = $1 AND ended_at IS NULL
@@ -50,7 +50,7 @@ const (
 	sqlSessionUpdate = `UPDATE session SET generation = $1, rotated_at = $2, bound = $3, idle_expires_at = $4,
 		ended_at = $5, end_reason = $6, recovered_generation = $7, recoveries = $8, recoveries_since = $9,
 		last_seen_at = $10, authenticated_at = $11, authenticated_by = $12, methods = $13, aal = $14, ip = $15, epoch = $16,
-		device_hash = $17 WHERE id = $18`
+		device_hash = $17, proof_generation = $18, cut_generation = $19, cut_at = $20 WHERE id = $21`
 	sqlSessionEnd       = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE id = $3 AND account_id = $4 AND ended_at IS NULL`
 	sqlSessionEndOthers = `UPDATE session SET ended_at = $1, end_reason = $2
 		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id`
@@ -62,7 +62,7 @@ const (
 
 	// sqlSessionView is read for every signed-in request, so it names what these need and
 	// no more: each column costs as much as a step down an index.
-	sqlSessionView = `SELECT s.account_id, s.client, s.generation, s.rotated_at, s.device_hash, s.bound, s.delivery, s.epoch,
+	sqlSessionView = `SELECT s.account_id, s.client, s.generation, s.rotated_at, s.proof_generation, s.cut_generation, s.device_hash, s.bound, s.delivery, s.epoch,
 		s.idle_expires_at, s.expires_at, s.ended_at, s.authenticated_at, s.authenticated_by, s.methods, s.aal,
 		a.username, a.first_name, a.last_name, a.picture, a.locale, a.roles, a.public_metadata, a.unsafe_metadata,
 		a.password_hash, a.password_changed_at, a.credential_version, a.epoch, a.created_at, a.updated_at, a.last_sign_in_at, a.banned_at, a.delete_at,
@@ -74,9 +74,9 @@ const (
 // sessionFields are the scan targets of sessionColumns; finish completes the session.
 func sessionFields(s *session.Session, methods *string) []any {
 	return []any{
-		&s.ID, &s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch,
-		stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), optional(&s.EndReason), &s.RecoveredGeneration,
-		&s.Recoveries, stamp(&s.RecoveriesSince), stamp(&s.CreatedAt), stamp(&s.LastSeenAt), stamp(&s.AuthenticatedAt),
+		&s.ID, &s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.ProofGeneration, &s.CutGeneration, stamp(&s.CutAt),
+		&s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch, stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), optional(&s.EndReason),
+		&s.RecoveredGeneration, &s.Recoveries, stamp(&s.RecoveriesSince), stamp(&s.CreatedAt), stamp(&s.LastSeenAt), stamp(&s.AuthenticatedAt),
 		&s.AuthenticatedBy, methods, &s.AAL, &s.IP, &s.Location,
 		&s.Device.Name, &s.Device.OS, &s.Device.Browser, &s.Device.Kind,
 	}
@@ -112,7 +112,7 @@ func (r reader) SessionView(ctx context.Context, id session.ID) (s session.Sessi
 	var methods, roles, public, unsafe string
 	var verified time.Time
 	err = r.queryRow(ctx, sqlSessionView, string(id)).Scan(
-		&s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch,
+		&s.Account, &s.Client, &s.Generation, stamp(&s.RotatedAt), &s.ProofGeneration, &s.CutGeneration, &s.DeviceHash, &s.Bound, &s.Delivery, &s.Epoch,
 		stamp(&s.IdleExpiresAt), stamp(&s.ExpiresAt), stamp(&s.EndedAt), stamp(&s.AuthenticatedAt), &s.AuthenticatedBy, &methods, &s.AAL,
 		optional(&a.Username), optional(&a.FirstName), optional(&a.LastName), optional(&a.Picture), optional(&a.Locale),
 		&roles, &public, &unsafe, optional(&a.PasswordHash), stamp(&a.PasswordChangedAt), &a.CredentialVersion, &a.Epoch, stamp(&a.CreatedAt),
@@ -164,8 +164,8 @@ func (tx *Tx) InsertSession(ctx context.Context, s session.Session) error {
 	if err != nil {
 		return err
 	}
-	err = tx.post(sqlSessionInsert, string(s.ID), string(s.Account), s.Client, s.Generation, when(s.RotatedAt), s.DeviceHash,
-		s.Bound, string(s.Delivery), s.Epoch, when(s.IdleExpiresAt), when(s.ExpiresAt), when(s.EndedAt), null(s.EndReason),
+	err = tx.post(sqlSessionInsert, string(s.ID), string(s.Account), s.Client, s.Generation, when(s.RotatedAt),
+		s.ProofGeneration, s.CutGeneration, when(s.CutAt), s.DeviceHash, s.Bound, string(s.Delivery), s.Epoch, when(s.IdleExpiresAt), when(s.ExpiresAt), when(s.EndedAt), null(s.EndReason),
 		s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.CreatedAt), when(s.LastSeenAt),
 		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Location,
 		s.Device.Name, s.Device.OS, s.Device.Browser, s.Device.Kind)
@@ -181,7 +181,8 @@ func (tx *Tx) UpdateSession(ctx context.Context, s session.Session) error {
 	}
 	err = tx.post(sqlSessionUpdate, s.Generation, when(s.RotatedAt), s.Bound, when(s.IdleExpiresAt), when(s.EndedAt),
 		null(s.EndReason), s.RecoveredGeneration, s.Recoveries, when(s.RecoveriesSince), when(s.LastSeenAt),
-		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Epoch, s.DeviceHash, string(s.ID))
+		when(s.AuthenticatedAt), s.AuthenticatedBy, string(methods), s.AAL, s.IP, s.Epoch, s.DeviceHash,
+		s.ProofGeneration, s.CutGeneration, when(s.CutAt), string(s.ID))
 	return err
 }
 
@@ -201,7 +202,8 @@ type Rotation struct {
 // Rotated is the session after a rotation, with the claims of its access token.
 type Rotated struct {
 	// Session holds what an answer shows, and not the rest of the row: neither the device
-	// secret's hash nor the epoch, how it was proven last, or its recoveries.
+	// secret's hash nor the epoch, how it was proven last and in which generation, what a
+	// changed password cut off, or its recoveries.
 	Session       session.Session
 	Roles         []string
 	Email         string

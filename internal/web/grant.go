@@ -55,10 +55,11 @@ func WriteGrant(c *Call, g Issued) error {
 }
 
 // RedirectGrant keeps a grant in cookies and sends the browser on: how a hosted page
-// ends a sign-in. 303, so that the browser does not repeat the form (RFC 9700 4.12).
+// ends a sign-in. 303, so that the browser does not repeat the form (RFC 9700 4.12). In
+// memory mode the next page renews the access token.
 func RedirectGrant(c *Call, g Issued, to string) error {
-	if g.Session.Delivery != session.Cookie {
-		return errors.New("web: a redirect carries no tokens; the delivery must be cookie")
+	if g.Session.Delivery == session.Token {
+		return errors.New("web: a redirect carries no tokens; they must be kept in cookies")
 	}
 	if err := KeepGrant(c, g); err != nil {
 		return err
