@@ -75,7 +75,7 @@ func TestChangePassword(t *testing.T) {
 		c.Do("POST", "/v1/me/password", app.M{"new_password": next}).Want(http.StatusUnprocessableEntity, "invalid_request")
 		c.Do("POST", "/v1/me/password", app.M{"current_password": "not the one", "new_password": next}).Want(http.StatusUnauthorized, "invalid_credentials")
 		c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": "short"}).Want(http.StatusUnprocessableEntity, "invalid_request")
-		c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": next}).Want(http.StatusNoContent)
+		c.Grant(c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": next}))
 		c.Do("GET", "/v1/me", nil).Want(http.StatusOK)
 		other.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized, "session_ended")
 		s.Client(t, "").Do("POST", "/v1/sign-in/password", app.M{"identifier": "c@example.com", "password": app.Password}).Want(http.StatusUnauthorized)
@@ -131,7 +131,7 @@ func TestStepUpByCode(t *testing.T) {
 				body := app.M{"attempt": begun.Text("attempt"), "type": "email_code", "code": s.CodeFor(t, "code@example.com")}
 				c.Grant(c.Do("POST", "/v1/me/reauthenticate", body))
 				// Who proved the mailbox a moment ago may set a password without the old one.
-				c.Do("POST", "/v1/me/password", app.M{"new_password": "another threshold"}).Want(http.StatusNoContent)
+				c.Do("POST", "/v1/me/password", app.M{"new_password": "another threshold"}).Want(http.StatusOK)
 			})
 		})
 	}

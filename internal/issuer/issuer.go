@@ -94,7 +94,9 @@ func (i *Issuer) Open(ctx context.Context) error {
 
 // Issue makes the tokens of a grant.
 func (i *Issuer) Issue(g session.Granted) (session.Issued, error) {
-	i.Counts.Granted(g.Session().AuthenticatedBy)
+	if !g.Again() {
+		i.Counts.Granted(g.Session().AuthenticatedBy)
+	}
 	return i.issue(g.Account(), g.Session(), g.Device())
 }
 

@@ -67,7 +67,7 @@ type Fact struct{ Name, Value string }
 
 // Templates lists every letter that is sent by e-mail.
 var Templates = []Template{
-	Code, SignIn, SignUp, Recover, VerifyEmail, AddressTaken, NoAccount, Invitation, NewDevice, PasswordChanged, EmailAdded, EmailChanged, EmailRemoved,
+	Code, SignIn, SignUp, Recover, VerifyEmail, AddressTaken, NoAccount, Invitation, NewDevice, RefreshReused, PasswordChanged, EmailAdded, EmailChanged, EmailRemoved,
 	PhoneChanged, Deletion,
 }
 
@@ -225,6 +225,8 @@ func (r *Renderer) short(t Template, locale string, with parts) (mail.Message, e
 		m.Text = say.Text("sms.code", "app", r.app, "code", with.Code)
 	case t == PhoneChanged:
 		m.Text = say.Text("sms.phone_changed", "app", r.app)
+	case t == RefreshReused:
+		m.Text = say.Text("sms.refresh_reused", "app", r.app)
 	default:
 		return m, fmt.Errorf("letters: there is no short message %q", t)
 	}

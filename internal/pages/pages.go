@@ -131,9 +131,30 @@ func (p *Pages) Refuse(c *web.Call, f *fault.Fault, status int) error {
 		c.Redirect(to)
 		return nil
 	}
+	if to, ok := onceMore(c.R); ok && f.Is(session.ErrSuperseded) {
+		c.Redirect(to)
+		return nil
+	}
 	// Who is refused before the guard is not asked who they are: that could renew a session
 	// on behalf of another origin.
 	return p.show(c, status, Error{Page: p.page(c), Fault: f, SignedIn: c.Actor != nil})
+}
+
+// onceMore is where a browser goes whose refresh cookie another tab has just replaced: to
+// the same page, or to the page of its form, with the cookies that it has by now. ok is
+// false when it has been there already.
+func onceMore(r *http.Request) (to string, ok bool) {
+	const again = "again"
+	q := url.Values{}
+	path := backTo(r.URL.Path)
+	if r.Method == http.MethodGet {
+		path, q = r.URL.EscapedPath(), r.URL.Query()
+	}
+	if q.Get(again) != "" {
+		return "", false
+	}
+	q.Set(again, "1")
+	return path + "?" + q.Encode(), true
 }
 
 // browser describes where a call comes from; pages always keep tokens in cookies.

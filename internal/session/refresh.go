@@ -143,14 +143,14 @@ func Refresh(row Session, p Presented, policy Policy, l Lifetimes, epoch int64, 
 		return Verdict{Do: Gone, Next: row, Reason: why}
 	}
 	window := l.window(policy)
-	if p.Generation < row.CutGeneration {
+	if 0 < p.Generation && p.Generation < row.CutGeneration {
 		if now.Before(row.CutAt.Add(window)) {
 			return Verdict{Do: Superseded, Next: row}
 		}
 		return Verdict{Do: Gone, Next: row, Reason: EndedByPassword}
 	}
 	match := row.deviceIs(p.DeviceHashes)
-	if !match && p.Generation > 0 && p.Generation == row.ProofGeneration-1 && now.Before(row.AuthenticatedAt.Add(window)) {
+	if !match && 0 < p.Generation && p.Generation == row.ProofGeneration-1 && now.Before(row.AuthenticatedAt.Add(window)) {
 		return Verdict{Do: Superseded, Next: row}
 	}
 	if row.Bound && !match {

@@ -38,6 +38,18 @@ func row(change ...func(*session.Session)) session.Session {
 
 func unbound(s *session.Session) { s.Bound = false }
 
+// proven makes the row's generation one that a proof made, so long before the rotation.
+func proven(generation int64, before time.Duration) func(*session.Session) {
+	return func(s *session.Session) {
+		s.ProofGeneration, s.AuthenticatedAt = generation, born.Add(-before)
+	}
+}
+
+// cut says which generation a change of the password made, so long before the rotation.
+func cut(generation int64, before time.Duration) func(*session.Session) {
+	return func(s *session.Session) { s.CutGeneration, s.CutAt = generation, born.Add(-before) }
+}
+
 func recovered(generation, times int64, since time.Time) func(*session.Session) {
 	return func(s *session.Session) {
 		s.RecoveredGeneration, s.Recoveries, s.RecoveriesSince = generation, times, since
@@ -97,6 +109,43 @@ func TestRefresh(t *testing.T) {
 		{name: "strict, inside, unbound", row: row(unbound), g: 6, strict: true, after: time.Second, do: session.Superseded},
 		{name: "strict, outside", row: row(), g: 6, device: right, strict: true, after: 10 * time.Second, do: session.End, reason: "reuse"},
 		{name: "strict, two behind", row: row(), g: 5, device: right, strict: true, do: session.End, reason: "reuse"},
+
+		{name: "before a proof, the device", row: row(proven(7, 0)), g: 6, device: right, after: time.Second, do: session.Repeat},
+		{name: "before a proof, the device, late", row: row(proven(7, 0)), g: 6, device: right, after: 30 * time.Second, do: session.Recover, reason: "answer_lost"},
+		{name: "before a proof, no device", row: row(proven(7, 0)), g: 6, after: 30*time.Second - 1, do: session.Superseded},
+		{name: "before a proof, wrong device", row: row(proven(7, 0)), g: 6, device: wrong, after: time.Second, do: session.Superseded},
+		{name: "before a proof, no device, late", row: row(proven(7, 0)), g: 6, after: 30 * time.Second, do: session.End, reason: "device_missing"},
+		{name: "before a proof, wrong device, late", row: row(proven(7, 0)), g: 6, device: wrong, after: 30 * time.Second, do: session.End, reason: "device_wrong"},
+		{name: "before a proof, unbound", row: row(unbound, proven(7, 0)), g: 6, after: time.Second, do: session.Superseded},
+		{name: "before a proof, unbound, wrong device", row: row(unbound, proven(7, 0)), g: 6, device: wrong, after: time.Second, do: session.Superseded},
+		{name: "before a proof, unbound, with the device", row: row(unbound, proven(7, 0)), g: 6, device: right, after: time.Second, do: session.Repeat},
+		{name: "before a proof, unbound, late", row: row(unbound, proven(7, 0)), g: 6, after: 30 * time.Second, do: session.End, reason: "reuse"},
+		{name: "before a proof, strict", row: row(proven(7, 0)), g: 6, strict: true, after: 10*time.Second - 1, do: session.Superseded},
+		{name: "before a proof, strict, late", row: row(unbound, proven(7, 0)), g: 6, strict: true, after: 10 * time.Second, do: session.End, reason: "reuse"},
+		{name: "before a proof and a rotation, no device", row: row(unbound, proven(6, 20*time.Second)), g: 5, after: 9 * time.Second, do: session.Superseded},
+		{name: "before a proof and a rotation, no device, late", row: row(unbound, proven(6, 20*time.Second)), g: 5, after: 10 * time.Second, do: session.End, reason: "reuse"},
+		{name: "before a proof and a rotation, the device", row: row(proven(6, 0)), g: 5, device: right, after: time.Second, do: session.End, reason: "reuse"},
+		{name: "two before a proof, no device", row: row(unbound, proven(7, 0)), g: 5, after: time.Second, do: session.End, reason: "reuse"},
+		{name: "what a proof made, no device", row: row(proven(7, 0)), g: 7, after: time.Second, do: session.End, reason: "device_missing"},
+		{name: "what a proof made, again, unbound", row: row(unbound, proven(6, time.Second)), g: 6, after: time.Second, do: session.Repeat},
+
+		{name: "before a changed password", row: row(cut(7, 0)), g: 6, device: right, after: time.Second, do: session.Superseded},
+		{name: "before a changed password, no device", row: row(cut(7, 0)), g: 6, after: time.Second, do: session.Superseded},
+		{name: "before a changed password, wrong device", row: row(cut(7, 0)), g: 6, device: wrong, after: 30*time.Second - 1, do: session.Superseded},
+		{name: "long before a changed password", row: row(cut(7, 0)), g: 1, device: wrong, after: time.Second, do: session.Superseded},
+		{name: "before a changed password, late", row: row(cut(7, 0)), g: 6, device: right, after: 30 * time.Second, do: session.Gone, reason: "password_changed"},
+		{name: "before a changed password, late, wrong device", row: row(cut(7, 0)), g: 6, device: wrong, after: 30 * time.Second, do: session.Gone, reason: "password_changed"},
+		{name: "long before a changed password, late", row: row(cut(7, 0)), g: 1, after: day, do: session.Gone, reason: "password_changed"},
+		{name: "before a changed password and a rotation", row: row(cut(6, 20*time.Second)), g: 5, device: right, after: 9 * time.Second, do: session.Superseded},
+		{name: "before a changed password and a rotation, late", row: row(cut(6, 20*time.Second)), g: 5, device: right, after: 10 * time.Second, do: session.Gone, reason: "password_changed"},
+		{name: "before a changed password, strict", row: row(cut(7, 0)), g: 6, device: right, strict: true, after: 10*time.Second - 1, do: session.Superseded},
+		{name: "before a changed password, strict, late", row: row(cut(7, 0)), g: 6, device: right, strict: true, after: 10 * time.Second, do: session.Gone, reason: "password_changed"},
+		{name: "before a changed password, unbound", row: row(unbound, cut(7, 0)), g: 6, after: day, do: session.Gone, reason: "password_changed"},
+		{name: "what a changed password made", row: row(cut(7, 0)), g: 7, device: right, after: time.Second, do: session.Rotate},
+		{name: "what a changed password made, again", row: row(cut(6, time.Second)), g: 6, device: right, after: time.Second, do: session.Repeat},
+		{name: "what a changed password made, the device before", row: row(cut(7, 0)), g: 7, device: wrong, after: time.Second, do: session.End, reason: "device_wrong"},
+		{name: "before a proof after a changed password", row: row(cut(5, time.Minute), proven(7, 0)), g: 6, after: time.Second, do: session.Superseded},
+		{name: "an ended session, before a changed password", row: row(cut(7, 0), func(s *session.Session) { s.EndedAt, s.EndReason = born, "sign_out" }), g: 6, device: right, do: session.Gone, reason: "sign_out"},
 
 		{name: "idle", row: row(), g: 7, device: right, after: 30 * day, do: session.Gone, reason: "idle"},
 		{name: "not idle yet", row: row(), g: 7, device: right, after: 30*day - 1, do: session.Rotate},
@@ -166,19 +215,33 @@ func TestRefreshHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		policy := rapid.SampledFrom([]session.Policy{session.Resilient, session.Strict}).Draw(t, "policy")
 		now := born
-		s := row(func(s *session.Session) { s.Generation, s.Bound = 1, rapid.Bool().Draw(t, "bound") })
+		s := row(func(s *session.Session) {
+			s.Generation, s.ProofGeneration, s.AuthenticatedAt, s.Bound = 1, 1, born, rapid.Bool().Draw(t, "bound")
+		})
 		counts := map[time.Time]int{}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(40*time.Second)).Draw(t, "seconds")))
 			if rapid.IntRange(0, 3).Draw(t, "pause") == 0 {
 				now = now.Add(time.Duration(rapid.Int64Range(0, int64(20*day)).Draw(t, "days")))
 			}
+			switch rapid.IntRange(0, 9).Draw(t, "proof") {
+			case 0:
+				s = s.Proven(lives, []string{"password"}, now)
+			case 1:
+				s = s.CutOff(lives, s.DeviceHash, now)
+			}
 			g := s.Generation - rapid.SampledFrom([]int64{0, 0, 0, 0, 1, 1, 1, 2, -1}).Draw(t, "behind")
 			device := rapid.SampledFrom([][][]byte{right, right, right, right, right, wrong, nil}).Draw(t, "device")
 			v := session.Refresh(s, session.Presented{Generation: g, DeviceHashes: device}, policy, lives, epoch, now)
 			fits := cmp.Equal(device, right)
-			if s.Bound && !fits && v.Do != session.End && v.Do != session.Gone {
+			if s.Bound && !fits && v.Do != session.End && v.Do != session.Gone && v.Do != session.Superseded {
 				t.Fatalf("bound, and %v without the device", v.Do)
+			}
+			if 0 < g && g < s.CutGeneration && v.Do != session.Superseded && v.Do != session.Gone {
+				t.Fatalf("cut off, and %v", v.Do)
+			}
+			if !fits && 0 < g && g == s.ProofGeneration-1 && v.Do != session.Superseded && v.Do != session.Gone && v.Do != session.End {
+				t.Fatalf("before a proof, without the device, and %v", v.Do)
 			}
 			if !s.EndedAt.IsZero() && (v.Do != session.Gone || !cmp.Equal(v.Next, s)) {
 				t.Fatalf("ended, and %v", v.Do)
@@ -238,6 +301,86 @@ func TestInstantsOutOfOrderLowerNothing(t *testing.T) {
 		}
 		if !next.RotatedAt.Equal(want) || !next.LastSeenAt.Equal(want) {
 			t.Errorf("%v behind: rotated at %v, seen at %v, want %v", behind, next.RotatedAt, next.LastSeenAt, want)
+		}
+	}
+}
+
+func TestProven(t *testing.T) {
+	now := born.Add(time.Hour)
+	before := row(func(s *session.Session) { s.Methods, s.AuthenticatedBy = []string{"password"}, "password" })
+	got := before.Proven(lives, []string{"password", "email_code"}, now)
+	want := before.Rotated(lives, now)
+	want.ProofGeneration, want.AuthenticatedAt, want.AuthenticatedBy = 8, now, "email_code"
+	want.Methods = []string{"password", "email_code"}
+	if !cmp.Equal(got, want) || len(before.Methods) != 1 {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+func TestCutOff(t *testing.T) {
+	now := born.Add(time.Hour)
+	got := row(proven(7, 0)).CutOff(lives, []byte("new"), now)
+	want := row(proven(7, 0)).Rotated(lives, now)
+	want.CutGeneration, want.CutAt, want.DeviceHash = 8, now, []byte("new")
+	if !cmp.Equal(got, want) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
+
+// A rotation that committed while a proof or a change waited is later than they are: what
+// they write is not before it, or its access token would outlive the change.
+func TestProofsAreNotBeforeTheRow(t *testing.T) {
+	now := born.Add(-2 * time.Second)
+	if got := row().CutOff(lives, nil, now); !got.CutAt.Equal(born) || !got.RotatedAt.Equal(born) {
+		t.Errorf("cut at %v, rotated at %v, want %v", got.CutAt, got.RotatedAt, born)
+	}
+	if got := row().Proven(lives, []string{"password"}, now); !got.AuthenticatedAt.Equal(born) || !got.RotatedAt.Equal(born) {
+		t.Errorf("proven at %v, rotated at %v, want %v", got.AuthenticatedAt, got.RotatedAt, born)
+	}
+}
+
+// TestRefreshAfterProofs tries every combination of what the rule about proofs looks at
+// against the words of design: which of the actions are allowed, and which never are.
+func TestRefreshAfterProofs(t *testing.T) {
+	const n = 5
+	tried := map[session.Action]int{}
+	for _, policy := range []session.Policy{session.Resilient, session.Strict} {
+		window := map[session.Policy]time.Duration{session.Resilient: lives.Window, session.Strict: lives.StrictWindow}[policy]
+		for _, bound := range []bool{false, true} {
+			for _, device := range [][][]byte{nil, wrong, right} {
+				for g := int64(1); g <= n+1; g++ {
+					for p := int64(1); p <= n; p++ {
+						for c := int64(0); c <= n; c++ {
+							for _, after := range []time.Duration{0, window - 1, window, window + time.Second, day} {
+								s := row(proven(p, 0), cut(c, 0), func(s *session.Session) { s.Generation, s.Bound = n, bound })
+								got := session.Refresh(s, session.Presented{Generation: g, DeviceHashes: device}, policy, lives, epoch, born.Add(after))
+								without := row(func(s *session.Session) { s.Generation, s.Bound = n, bound })
+								want := session.Refresh(without, session.Presented{Generation: g, DeviceHashes: device}, policy, lives, epoch, born.Add(after)).Do
+								fits, inside := cmp.Equal(device, right), after < window
+								switch {
+								case g < c && inside:
+									want = session.Superseded
+								case g < c:
+									want = session.Gone
+								case g == p-1 && !fits && inside:
+									want = session.Superseded
+								case g == p-1 && !fits:
+									want = session.End
+								}
+								if got.Do != want {
+									t.Fatalf("%s, bound %v, device %q, generation %d of %d, proof %d, cut %d, after %v: %v, want %v", policy, bound, device, g, n, p, c, after, got.Do, want)
+								}
+								tried[got.Do]++
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	for do := session.Gone; do <= session.End; do++ {
+		if tried[do] == 0 {
+			t.Errorf("no combination came to %v", do)
 		}
 	}
 }
