@@ -131,6 +131,9 @@ func NewPlan(seed uint64) *Plan {
 	default:
 		p.Variant = PasswordWait
 	}
+	if strings.HasPrefix(p.Aim[0], "follow-") && p.Variant == HadPassword { // only a senior contact gets links
+		p.Variant = PasswordWait
+	}
 	return p
 }
 

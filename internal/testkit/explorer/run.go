@@ -107,60 +107,106 @@ func (w *world) ownerIn(b *browser) bool {
 // clockSteps are how far the clock moves at once.
 var clockSteps = []string{"1h", "25h", "71h", "73h"}
 
+// leadUps are the steps before which the thief can hardly take the step that a run aims at.
+var leadUps = map[string][]string{
+	"confirm-by-id": {"add"}, "confirm-by-attempt": {"add"}, "confirm-by-link": {"add"}, "send": {"add"}, "resend": {"add"},
+	"sign-in-begin": {"add", "confirm-by-id"}, "recovery-begin": {"add", "confirm-by-id"},
+	"sign-in-code":        {"add", "confirm-by-id", "sign-in-begin"},
+	"sign-in-link":        {"add", "confirm-by-attempt", "sign-in-begin"},
+	"sign-in-approve":     {"add", "confirm-by-link", "sign-in-begin"},
+	"recovery-code":       {"add", "confirm-by-id", "recovery-begin"},
+	"recovery-link":       {"add", "confirm-by-attempt", "recovery-begin"},
+	"reauthenticate-code": {"add", "confirm-by-id", "primary"},
+	"exchange":            {"handover-continue"},
+	"follow-undo":         {"add", "confirm-by-id", "80h", "sign-in-password", "primary"},
+	"follow-not-me":       {"add", "confirm-by-id", "80h", "sign-in-password", "primary", "password"},
+	"follow-keep":         {"add", "confirm-by-id", "80h", "sign-in-password", "primary", "delete-account"},
+}
+
 // draw draws steps until the run is long enough.
 func (w *world) draw(r *Result) {
 	before := w.dice.below(5)
-	after := 1 + w.dice.below(maxSteps-2-before)
 	if w.plan.Variant == NoThief {
-		before, after = 1+w.dice.below(7), 0
+		before = 1 + w.dice.below(7)
 	}
 	for range before {
-		step, found := Step{Who: "clock", Op: pick(&w.dice, clockSteps)}, true
-		if w.dice.chance(60) {
-			step, found = w.drawFor(w.owner)
-		}
-		if found {
-			w.play(step, r)
-		}
+		w.drawOne(w.owner, 40, r)
 	}
-	if w.plan.Aim[1] == Undo && w.dice.chance(50) { // a change that can be taken back
+	aim, remedy := w.plan.Aim[0], w.plan.Aim[1]
+	if remedy == Undo && w.dice.chance(50) { // a change that can be taken back
 		w.playOp(w.owner, []string{"primary", "remove"}, r)
 	}
 	if w.plan.Variant == NoThief {
 		return
 	}
 	w.play(Step{Who: "thief", Op: "theft"}, r)
-	wait := -1
-	if w.plan.Variant == PasswordWait {
-		wait = after / 2
+	if w.plan.Variant == HadPassword || w.plan.Variant == PasswordWait {
+		w.playOp(w.thief, []string{"sign-in-password"}, r)
 	}
-	for n := 0; n < after && !w.over() && w.row.exists; n++ {
-		step, found := Step{Who: "clock", Op: pick(&w.dice, clockSteps)}, true
-		if n == wait {
-			step.Op = "80h"
-		} else if !w.dice.chance(12) {
-			step, found = w.drawFor(w.thief)
-		}
-		if found {
-			w.play(step, r)
+	waited := w.plan.Variant != PasswordWait
+	if lead := leadUps[aim]; w.dice.chance(60) && len(w.steps)+len(lead) < maxSteps {
+		for _, name := range lead {
+			if name != "80h" {
+				w.playOp(w.thief, []string{name}, r)
+			} else if !waited {
+				w.play(Step{Who: "clock", Op: name}, r)
+				waited = true
+			}
 		}
 	}
-	switch w.plan.Aim[1] {
-	case Keep:
+	for n := w.dice.below(max(1, maxSteps-2-len(w.steps))); n > 0 && !w.over() && w.row.exists; n-- {
+		if !waited && w.dice.chance(40) {
+			w.play(Step{Who: "clock", Op: "80h"}, r)
+			waited = true
+			continue
+		}
+		w.drawOne(w.thief, 12, r)
+	}
+	if !waited && len(w.steps) < maxSteps-1 {
+		w.play(Step{Who: "clock", Op: "80h"}, r)
+	}
+	switch {
+	case aim == "theft" || len(w.steps) >= maxSteps-1:
+	case remedy == Keep:
 		w.playOp(w.thief, []string{"delete-account"}, r)
-	case Undo:
+	case remedy == Undo:
 		w.playOp(w.thief, []string{"primary", "remove"}, r)
 	}
-	w.playOp(w.thief, w.plan.Aim[:1], r)
+	w.playOp(w.thief, []string{aim}, r)
 }
 
-// playOp plays one of these operations, if it looks possible.
+// drawOne plays a step that looks possible to a person, or in clock of 100 draws one of the clock.
+func (w *world) drawOne(p *person, clock int, r *Result) {
+	if w.over() {
+		return
+	}
+	if w.dice.chance(clock) {
+		w.play(Step{Who: "clock", Op: pick(&w.dice, clockSteps)}, r)
+		return
+	}
+	w.careless = w.dice.chance(4)
+	if step, found := w.drawFor(p); found {
+		w.play(step, r)
+	}
+	w.careless = false
+}
+
+// playOp plays one of these operations, rather as it looks possible.
 func (w *world) playOp(p *person, names []string, r *Result) {
 	if p == w.owner {
 		w.freshen()
 	}
 	op := w.operation(pick(&w.dice, names))
-	if choices := op.choices(w, p); len(choices) > 0 {
+	if w.over() || !w.row.exists || op == nil || len(w.steps) >= maxSteps {
+		return
+	}
+	choices := op.choices(w, p)
+	if len(choices) == 0 {
+		w.careless = true // it will be refused
+		choices = op.choices(w, p)
+		w.careless = false
+	}
+	if len(choices) > 0 {
 		c := pick(&w.dice, choices)
 		w.play(Step{Who: p.name, Op: op.name, Arg: c.arg, Via: c.via}, r)
 	}

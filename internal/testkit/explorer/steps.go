@@ -81,21 +81,21 @@ func (p *person) in(label string) *browser {
 // The choices.
 
 // newest are the browsers that a label finds.
-func (p *person) newest(want func(*browser) bool) (out []choice) {
+func (w *world) newest(p *person, want func(*browser) bool) (out []choice) {
 	for _, b := range p.browsers {
-		if p.in(b.label) == b && !b.authenticated.IsZero() && want(b) {
+		if p.in(b.label) == b && (w.careless || !b.authenticated.IsZero() && want(b)) {
 			out = append(out, choice{"", b.label})
 		}
 	}
 	return out
 }
 
-func signedIn(_ *world, p *person) []choice {
-	return p.newest(func(*browser) bool { return true })
+func signedIn(w *world, p *person) []choice {
+	return w.newest(p, func(*browser) bool { return true })
 }
 
-func jars(_ *world, p *person) []choice {
-	return p.newest(func(b *browser) bool { return b.cookie })
+func jars(w *world, p *person) []choice {
+	return w.newest(p, func(b *browser) bool { return b.cookie })
 }
 
 // knowing are the browsers of somebody who knows a password, receiving those of somebody
@@ -116,7 +116,7 @@ func receiving(w *world, p *person) []choice {
 	return nil
 }
 
-func fresh(_ *world, p *person) []choice { return p.newest((*browser).fresh) }
+func fresh(w *world, p *person) []choice { return w.newest(p, (*browser).fresh) }
 
 func passwords(w *world, p *person) (out []choice) {
 	if len(p.passwords) == 0 {
@@ -148,9 +148,9 @@ func verifiedEmails(w *world, p *person) []choice {
 
 // attempts are the newest attempts of these purposes that have a code.
 func attempts(purposes ...string) func(*world, *person) []choice {
-	return func(_ *world, p *person) (out []choice) {
+	return func(w *world, p *person) (out []choice) {
 		for n, t := range p.attempts {
-			if t.code != "" && slices.Contains(purposes, t.purpose) && n >= len(p.attempts)-4 {
+			if t.code != "" && slices.Contains(purposes, t.purpose) && (w.careless || n >= len(p.attempts)-4) {
 				out = append(out, choice{t.purpose + ":" + t.contact + ":" + strconv.Itoa(p.nth(t)), ""})
 			}
 		}
@@ -186,7 +186,7 @@ func pending(how string) func(*world, *person) []choice {
 	return func(w *world, p *person) (out []choice) {
 		for _, c := range attempts("verify")(w, p) {
 			t := p.attempt(c.arg)
-			if _, done := w.proven(t.contact); done || how == byLink && t.token == "" || how != byID && isPhone(t.contact) {
+			if _, done := w.proven(t.contact); done && !w.careless || how == byLink && t.token == "" || how != byID && isPhone(t.contact) {
 				continue
 			}
 			for _, b := range signedIn(w, p) {
@@ -202,7 +202,7 @@ func pending(how string) func(*world, *person) []choice {
 
 func handovers(w *world, p *person) (out []choice) {
 	for n, h := range p.handovers {
-		if w.now().Sub(h.at) >= time.Minute {
+		if w.now().Sub(h.at) >= time.Minute && !w.careless {
 			continue
 		}
 		out = append(out, choice{strconv.Itoa(n), ""})
@@ -236,11 +236,11 @@ func rows(w *world, p *person, want func(contactRow) bool) (out []choice) {
 }
 
 func unproven(w *world, p *person) []choice {
-	return rows(w, p, func(c contactRow) bool { return c.verified.IsZero() })
+	return rows(w, p, func(c contactRow) bool { return c.verified.IsZero() || w.careless })
 }
 
 func primaries(w *world, p *person) []choice {
-	return rows(w, p, func(c contactRow) bool { return !c.verified.IsZero() && !c.primary })
+	return rows(w, p, func(c contactRow) bool { return !c.verified.IsZero() && !c.primary || w.careless })
 }
 
 func removable(w *world, p *person) []choice {
@@ -251,7 +251,7 @@ func removable(w *world, p *person) []choice {
 func linksTo(path string) func(*world, *person) []choice {
 	return func(w *world, p *person) (out []choice) {
 		for _, l := range p.links {
-			if l.path == path && !l.used && w.unexpired(l) {
+			if l.path == path && (!l.used && w.unexpired(l) || w.careless) {
 				out = append(out, choice{p.nameOf(l), ""})
 			}
 		}

@@ -30,6 +30,7 @@ type world struct {
 	theft        time.Time // zero in a run without a thief
 	steps        []Step    // that were taken
 	last         string    // the operation of the newest
+	careless     bool      // steps that look impossible may be drawn as well
 
 	row    accountRow // as it was last seen
 	proofs []proof
