@@ -18,7 +18,8 @@
 // me", "keep my account", and recovery. The owner uses one that has reached a contact
 // which was senior then, by the package's own reading of the rule (world.senior), which
 // shares no code with the one that limen uses. Ending sessions stands beside them: it is
-// no remedy, and promises only that what these sessions had begun is over.
+// no remedy, and promises only that what these sessions had begun is over. So do a changed
+// password and a step-up in the very session that the thief has held or copied.
 //
 // The oracles:
 //
@@ -38,6 +39,8 @@
 //     finds it in the list and removes it before oracle 1 is asked.
 //   - A contact that a person removed comes back by its own undo link only, so oracle 2
 //     asks for what was there when the remedy was used.
+//   - A refresh token from just before a step-up still works in a copied browser, with its
+//     device secret: that is the browser itself.
 //   - "Keep my account" only cancels the deletion, so nothing else is asked of it.
 //   - Oracle 3 measures the 72 h from the incident, not from the moment the link is used.
 package explorer

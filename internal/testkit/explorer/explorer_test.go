@@ -17,7 +17,7 @@ var holds = []string{
 	"oracle 1: access token, after recovery", "oracle 1: refresh token, after recovery",
 	"oracle 1: access token, after undo", "oracle 1: refresh token, after undo",
 	"oracle 1: access token, after sessions", "oracle 1: refresh token, after sessions", "oracle 1: hand-over, after sessions",
-	"oracle 1: password, after recovery",
+	"oracle 1: password, after recovery", "oracle 1: a step-up",
 }
 
 // TestExplore is the short form of the exploration: the long one is a command.

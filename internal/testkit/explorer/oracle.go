@@ -1,6 +1,8 @@
 package explorer
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,6 +25,10 @@ func (w *world) judge(r *Result) {
 		w.kept(u)
 		return
 	case EndSessions: // it takes away what the sessions had begun, and nothing else
+		if u.Nth == proveInTaken {
+			w.staysStale()
+			return
+		}
 		w.thiefTries("access token", "refresh token", "hand-over", "pending contact: status", "pending contact: code", "pending contact: link", "pending contact: resend")
 		return
 	}
@@ -237,6 +243,51 @@ func (p *Plan) rank(means string) int {
 		return 0
 	}
 	return 1
+}
+
+// staysStale judges a step-up of the owner in the session that the thief shares: what he
+// has of it is not fresh by that. A refresh token of a copied browser is the browser's own,
+// with its device secret; who holds only the token gets nothing for it.
+func (w *world) staysStale() {
+	thief, session := w.thief, claim(w.taken().access, "sid")
+	for _, token := range thief.access {
+		if claim(token, "sid") != session || session == "" {
+			continue
+		}
+		b := &browser{w: w, p: &person{name: thief.name, ip: thief.ip, agent: thief.agent}, access: token, cookies: map[string]string{}}
+		if a := b.do("POST", "/v1/me/emails", body{"email": "fresh." + w.values["x1"]}); a.ok() {
+			w.violate("1", "a step-up has made a stolen access token fresh", fmt.Sprintf("status %d", a.status))
+			return
+		}
+	}
+	if w.plan.Variant != HeldSession {
+		return
+	}
+	for _, token := range thief.refresh {
+		b := &browser{w: w, p: &person{name: thief.name, ip: thief.ip, agent: thief.agent}, refresh: token.value, cookies: map[string]string{}}
+		if token.device == "" && b.renew() && claim(b.access, "sid") == session {
+			w.violate("1", "a step-up has made a stolen refresh token fresh", "")
+			return
+		}
+	}
+}
+
+// claim reads a text of an access token, "" when there is none.
+func claim(token, name string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return ""
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return ""
+	}
+	claims := map[string]any{}
+	if json.Unmarshal(raw, &claims) != nil {
+		return ""
+	}
+	text, _ := claims[name].(string)
+	return text
 }
 
 // standing is all that nobody but the owner may change: the account's password, name and

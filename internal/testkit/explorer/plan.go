@@ -83,8 +83,19 @@ const (
 	EndSessions = "sessions ended"
 )
 
-// endings are the ways to end sessions, by the number of an EndSessions remedy.
-var endings = []string{"sign out everywhere", "sign out the others", "end the others", "change the password"}
+// endings are the ways to end sessions, by the number of an EndSessions remedy. The last
+// two happen in the session that the thief has held or copied, and are there for the rule
+// that a proof cuts the past off (design.md section 6): the one ends what he has of it,
+// the other must not make it fresh.
+var endings = []string{
+	"sign out everywhere", "sign out the others", "end the others", "change the password",
+	"change the password in the session that was taken", "prove who I am in the session that was taken",
+}
+
+const (
+	changeInTaken = 4
+	proveInTaken  = 5
+)
 
 var remedyPaths = map[string]string{"/undo/email": Undo, "/not-me": NotMe, "/undo/deletion": Keep}
 

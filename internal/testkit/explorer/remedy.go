@@ -29,6 +29,9 @@ func (w *world) reached() (out []Remedy) {
 	}
 	if !w.theft.IsZero() && !w.row.deletion {
 		for n := range endings {
+			if n >= changeInTaken && w.taken() == nil {
+				continue
+			}
 			out = append(out, Remedy{Kind: EndSessions, Nth: n})
 		}
 	}
@@ -141,23 +144,65 @@ func (w *world) use(r Remedy) (u used, ok bool) {
 	return u, true
 }
 
+// taken is the owner's browser whose session the thief has held or copied.
+func (w *world) taken() *browser {
+	switch w.plan.Variant {
+	case HeldSession:
+		return w.owner.in("app")
+	case CopiedJar:
+		return w.owner.in("home")
+	}
+	return nil
+}
+
 // endSessions ends what the thief is signed in with, where the owner can still sign in.
 func (w *world) endSessions(r Remedy) bool {
 	b := w.browser(w.owner, "ending", w.plan.Turn%2 == 0)
-	if !w.ownerIn(b) {
+	if r.Nth >= changeInTaken {
+		if b = w.taken(); b == nil || !b.signed("GET", "/v1/me", nil).ok() {
+			return false // it was ended, or the thief's refresh has made it fail
+		}
+		w.advance(2 * time.Second) // access tokens know whole seconds
+	} else if !w.ownerIn(b) {
 		return false
 	}
-	a := answer{}
+	done := false
 	switch r.Nth {
 	case 0:
-		a = b.signOut("everywhere")
+		done = b.signOut("everywhere").ok()
 	case 1:
-		a = b.signOut("others")
+		done = b.signOut("others").ok()
 	case 2:
-		a = b.signed("DELETE", "/v1/sessions", nil)
+		done = b.signed("DELETE", "/v1/sessions", nil).ok()
+	case proveInTaken:
+		w.advance(freshLife + time.Minute)
+		done = w.proveAgain(b)
 	default:
-		a = b.changePassword(w.owner.password(), w.newPassword(w.owner))
+		if done = b.fresh() || w.proveAgain(b); done {
+			done = b.changePassword(w.owner.password(), w.newPassword(w.owner)).ok()
+		}
 	}
 	w.observe(false)
-	return a.ok()
+	return done
+}
+
+// proveAgain is a step-up of the owner with what the owner has.
+func (w *world) proveAgain(b *browser) bool {
+	if b.p.password() != "" && b.reauthenticate("password") {
+		return true
+	}
+	for _, row := range w.row.contacts {
+		if row.primary && own(b.p, w.labels[row.value]) && b.reauthenticate(codeTo(row)) {
+			return true
+		}
+	}
+	return false
+}
+
+// codeTo is the kind of proof by a code to a contact.
+func codeTo(row contactRow) string {
+	if row.phone {
+		return "phone_code"
+	}
+	return "email_code"
 }

@@ -91,10 +91,10 @@ func (w *world) doReauthenticatePassword(p *person, c choice) bool {
 }
 
 func (w *world) doReauthenticateCode(p *person, c choice) bool {
-	kind := "phone_code"
+	kind := ""
 	for _, row := range w.row.contacts {
-		if row.primary && !row.phone && own(p, w.labels[row.value]) {
-			kind = "email_code"
+		if row.primary && own(p, w.labels[row.value]) && kind != "email_code" {
+			kind = codeTo(row)
 		}
 	}
 	return within(p, c, func(b *browser) bool { return b.reauthenticate(kind) })
