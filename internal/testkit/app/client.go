@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/limenauth/limen/internal/mail"
+	"github.com/limenauth/limen/internal/testkit/twilio"
 )
 
 // Client talks to a server as a program or a browser does.
@@ -245,6 +247,16 @@ func (s *Server) Letter(t testing.TB, email string) mail.Message {
 		}
 	}
 	return m
+}
+
+// Texts returns an SMS provider and the settings of a server that sends over it, to numbers
+// of the given countries ("CH,DE").
+func Texts(t testing.TB, countries string, more Settings) (*twilio.Server, Settings) {
+	t.Helper()
+	provider := twilio.Start(t)
+	settings := Settings{"sms": provider.Address(), "sms-countries": countries}
+	maps.Copy(settings, more)
+	return provider, settings
 }
 
 // CodeFor sends what is due and returns the newest code for an address.
