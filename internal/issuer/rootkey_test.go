@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -42,6 +43,12 @@ func TestRootKeyRotation(t *testing.T) {
 				t.Fatalf("refresh %d: %v", n, err)
 			}
 			token = issued.RefreshToken
+			// The first refresh under a new root key keeps the device's hash under it, so that
+			// the next ones take the plain path and the old key can leave the ring.
+			row, _, err := d.Store.SessionByID(t.Context(), s.ID)
+			if want := i.Keys.DeviceHashes.Sum([]byte(device)); err != nil || !bytes.Equal(row.DeviceHash, want) {
+				t.Errorf("after refresh %d the device is kept as %x, want %x (%v)", n, row.DeviceHash, want, err)
+			}
 		}
 		if _, err := last.Refresh(t.Context(), issuer.Refreshing{Token: token, Device: "lds_" + device[4:8]}); err == nil {
 			t.Error("a stranger's device secret was accepted")
