@@ -1,5 +1,10 @@
 // Package twilio gives tests an SMS provider: a server that speaks the part of Twilio's
-// API (2010-04-01, Messages) that limen uses, holds requests to it, and keeps what it took.
+// API (2010-04-01, Messages) that limen uses and keeps what it took.
+//
+// A request with another path, method, account, sender or form is refused as Twilio refuses
+// it, so a test that receives a message has also shown that the request was right. Refuse
+// makes the server answer as a provider in trouble does. Address is what the setting sms
+// takes; nothing of the package knows limen.
 //
 // The package is for tests only.
 package twilio
