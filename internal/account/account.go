@@ -96,6 +96,9 @@ func (a Account) Barred() bool { return !a.BannedAt.IsZero() || !a.DeleteAt.IsZe
 // Banned reports whether an operator has closed the account.
 func (a Account) Banned() bool { return !a.BannedAt.IsZero() }
 
+// Deleting reports whether the person has asked for the account's deletion.
+func (a Account) Deleting() bool { return !a.DeleteAt.IsZero() }
+
 // Channel is how a message reaches a person.
 type Channel string
 

@@ -186,15 +186,15 @@ func TestOldAddressTakesTheChangeBack(t *testing.T) {
 				token := secret.Text(s.TokenFor(t, old))
 				s.Clock.Advance(time.Second)
 				proven(t, s, c, "later-"+how+"@example.com")
-				if err := s.Auth.UndoEmail(t.Context(), token, b); err != nil {
+				out, err := s.Auth.UndoChange(t.Context(), token, b)
+				if err != nil {
 					t.Fatal(err)
 				}
 				c.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized)
-				if err := s.Auth.UndoEmail(t.Context(), token, b); err == nil {
+				if _, err := s.Auth.UndoChange(t.Context(), token, b); err == nil {
 					t.Error("the link works twice")
 				}
-				back := s.Client(t, "")
-				back.SignIn(old)
+				back := recovered(t, s, out, old)
 				if got := addresses(back); got != old+"*" {
 					t.Errorf("%s, want %s", got, old)
 				}
@@ -208,7 +208,7 @@ func TestOldAddressTakesTheChangeBack(t *testing.T) {
 			c.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
 			token := secret.Text(s.TokenFor(t, "late@example.com"))
 			s.Clock.Advance(72 * time.Hour)
-			if err := s.Auth.UndoEmail(t.Context(), token, b); err == nil {
+			if _, err := s.Auth.UndoChange(t.Context(), token, b); err == nil {
 				t.Error("the link works after 72 hours")
 			}
 		})

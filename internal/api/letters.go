@@ -24,7 +24,7 @@ func (a *API) letters() web.Table {
 		{Pattern: "POST /v1/sign-in/link", Guard: web.Anyone, Limit: trying, Handle: from(a.redeemLink), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Use the link of a letter",
 			Detail: "Grants to whoever holds the attempt. Elsewhere the answer is needs_approval, at most three times for one link.",
-			Faults: []*fault.Fault{signin.ErrLinkExpired, signin.ErrLinkUsed, auth.ErrLinkElsewhere, signin.ErrAccountBanned, signin.ErrSignUpClosed},
+			Faults: []*fault.Fault{signin.ErrLinkExpired, signin.ErrLinkUsed, auth.ErrLinkElsewhere, signin.ErrAccountBanned, signin.ErrAccountDeleting, signin.ErrSignUpClosed},
 		}},
 		{Pattern: "POST /v1/sign-in/link/approve", Guard: web.Anyone, Limit: trying, Handle: from(a.approveLink), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Let the browser that waits in, or turn it away",
@@ -42,7 +42,7 @@ func (a *API) letters() web.Table {
 		}},
 		{Pattern: "POST /v1/sign-in/attempts/{attempt}/complete", Guard: web.Anyone, Limit: trying, Handle: from(a.completeAttempt), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Fetch the grant that another device approved",
-			Faults: []*fault.Fault{signin.ErrAttemptExpired, auth.ErrNotApproved, signin.ErrAccountBanned},
+			Faults: []*fault.Fault{signin.ErrAttemptExpired, auth.ErrNotApproved, signin.ErrAccountBanned, signin.ErrAccountDeleting},
 		}},
 		{Pattern: "POST /v1/recovery", Guard: web.Anyone, Limit: asking, Handle: from(a.beginRecovery), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Send a letter that leads to a new password",
@@ -83,7 +83,7 @@ type passwordChanged struct {
 }
 
 func (a *API) confirmRecovery(c *web.Call, b session.Browser, in confirmRecovery) (passwordChanged, error) {
-	err := a.Auth.ConfirmRecovery(c.R.Context(), auth.Recovery{
+	_, err := a.Auth.ConfirmRecovery(c.R.Context(), auth.Recovery{
 		Token: hidden(in.Token), Attempt: hidden(in.Attempt), Code: in.Code, Password: in.Password,
 	}, b)
 	return passwordChanged{Status: "password_changed"}, err

@@ -3,6 +3,7 @@ package api_test
 import (
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,10 +61,10 @@ func undoings(t *testing.T, s *app.Server) map[string]proof {
 	notMe := s.TokenFor(t, "cyd@example.com")
 	s.Clock.Advance(time.Second)
 	cyd.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
-	undoEmail := s.TokenFor(t, "cyd@example.com")
+	undoChange := s.TokenFor(t, "cyd@example.com")
 	signedIn(t, s, "bob@example.com", "").Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
 	return map[string]proof{
-		"not_me": {token: notMe}, "undo_email": {token: undoEmail}, "undo_deletion": {token: s.TokenFor(t, "bob@example.com")},
+		"not_me": {token: notMe}, "undo_change": {token: undoChange}, "undo_deletion": {token: s.TokenFor(t, "bob@example.com")},
 	}
 }
 
@@ -98,7 +99,7 @@ func uses(t *testing.T, s *app.Server, ann *app.Client) []use {
 			return app.M{"attempt": p.attempt, "code": p.code, "password": newPassword}
 		})},
 		{"recover by link", []string{"recover"}, "token", post(c, "/v1/recovery/confirm", func(p proof) app.M { return app.M{"token": p.token, "password": newPassword} })},
-		{"undo e-mail", []string{"undo_email"}, "token", deed(func(v secret.Text) error { return s.Auth.UndoEmail(t.Context(), v, elsewhere) })},
+		{"undo a change", []string{"undo_change"}, "token", deed(func(v secret.Text) error { _, err := s.Auth.UndoChange(t.Context(), v, elsewhere); return err })},
 		{"undo deletion", []string{"undo_deletion"}, "token", deed(func(v secret.Text) error { return s.Auth.UndoDeletion(t.Context(), v, elsewhere) })},
 		{"not me", []string{"not_me"}, "token", deed(func(v secret.Text) error { _, err := s.Auth.NotMe(t.Context(), v, elsewhere); return err })},
 	}
@@ -126,6 +127,9 @@ func TestProofsServeTheirOwnPurpose(t *testing.T) {
 		sessions := s.Count(t)["session"]
 		for purpose, p := range all {
 			for _, u := range places {
+				if u.name == "not me" && strings.HasPrefix(purpose, "undo_") {
+					continue // whoever can undo something can report it instead
+				}
 				if u.takes(p) && !has(u.serves, purpose) && u.try(p) {
 					t.Errorf("a proof for %s is taken by %s", purpose, u.name)
 				}
@@ -142,7 +146,7 @@ func TestProofsServeTheirOwnPurpose(t *testing.T) {
 			t.Errorf("%s wrong codes were counted", row[0])
 		}
 		s.Clock.Advance(5 * time.Second)
-		order := []string{"reauthenticate", "verify_email", "sign_up", "sign_in", "recover", "undo_email", "undo_deletion"}
+		order := []string{"reauthenticate", "verify_email", "sign_up", "sign_in", "recover", "undo_change", "undo_deletion"}
 		for _, purpose := range order {
 			for _, u := range places {
 				if !has(u.serves, purpose) || !u.takes(all[purpose]) || u.name == "approve" {

@@ -18,13 +18,19 @@ func (a *API) signing() web.Table {
 		}},
 		{Pattern: "POST /v1/sign-in/password", Guard: web.Anyone, Limit: trying, Hashes: true, Handle: from(a.signInPassword), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Sign in with a password",
-			Faults: []*fault.Fault{signin.ErrInvalidCredentials, fault.ErrUnavailable},
+			Faults: []*fault.Fault{signin.ErrInvalidCredentials, signin.ErrAccountDeleting, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/sign-in/code", Guard: web.Anyone, Limit: trying, Handle: from(a.redeemCode), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Prove an address with the code from its letter",
 			Faults: []*fault.Fault{
-				signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts, signin.ErrAccountBanned, auth.ErrUsernameTaken,
+				signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts, signin.ErrAccountBanned, signin.ErrAccountDeleting,
+				auth.ErrUsernameTaken,
 			},
+		}},
+		{Pattern: "POST /v1/sign-in/keep", Guard: web.Anyone, Limit: trying, Handle: from(a.keep), Doc: web.Doc{
+			Tag: "Sign in", Summary: "Keep an account that is being deleted",
+			Detail: "With the attempt of an account_deleting answer, once, from the same browser, for 10 minutes. Every senior contact is told.",
+			Faults: []*fault.Fault{signin.ErrAttemptExpired, signin.ErrAccountBanned},
 		}},
 		{Pattern: "POST /v1/sign-in/exchange", Guard: web.Anyone, Limit: trying, Handle: from(a.exchange), Doc: web.Doc{
 			Tag: "Sign in", Summary: "Fetch the grant of a hosted sign-in on another origin",
@@ -76,6 +82,22 @@ func (a *API) redeemCode(c *web.Call, b session.Browser, in redeemCode) (web.Ste
 		return web.Step{}, err
 	}
 	return a.step(c, out, b)
+}
+
+type keep struct {
+	Attempt string `json:"attempt"`
+}
+
+func (a *API) keep(c *web.Call, b session.Browser, in keep) (web.Issued, error) {
+	granted, err := a.Auth.KeepAccount(c.R.Context(), hidden(in.Attempt), b)
+	if err != nil {
+		return web.Issued{}, err
+	}
+	issued, err := a.enter(c, granted, b)
+	if err != nil {
+		return web.Issued{}, err
+	}
+	return *issued, nil
 }
 
 type exchange struct {

@@ -29,6 +29,16 @@ func letterAbout(t *testing.T, s *app.Server, email, subject string) secret.Text
 	return ""
 }
 
+// recovered chooses a new password with the recovery that a remedy began, and signs in.
+func recovered(t *testing.T, s *app.Server, out auth.Remedied, email string) *app.Client {
+	t.Helper()
+	c := s.Client(t, "")
+	body := app.M{"attempt": out.Recovery.Attempt.Reveal(), "code": s.CodeFor(t, email), "password": newPassword}
+	c.Do("POST", "/v1/recovery/confirm", body).Want(http.StatusOK)
+	c.Grant(c.Do("POST", "/v1/sign-in/password", app.M{"identifier": email, "password": newPassword}))
+	return c
+}
+
 // taken is an account in the hands of a thief, who knows its password and has brought an
 // address and a number into it.
 func taken(t *testing.T, s *app.Server, owner, thiefs string) *app.Client {
@@ -101,14 +111,11 @@ func TestNotMeLeadsBackToWhoWasTold(t *testing.T) {
 				thief.Do("POST", "/v1/me/emails/"+e["id"].(string)+"/primary", app.M{}).Want(http.StatusNoContent)
 			}
 		}
-		owed, err := s.Auth.NotMe(t.Context(), letterAbout(t, s, "owner@example.com", "New sign-in"), elsewhere)
+		out, err := s.Auth.NotMe(t.Context(), letterAbout(t, s, "owner@example.com", "New sign-in"), elsewhere)
 		if err != nil {
 			t.Fatal(err)
 		}
-		back := s.Client(t, "")
-		body := app.M{"attempt": owed.Attempt.Reveal(), "code": s.CodeFor(t, "owner@example.com"), "password": newPassword}
-		back.Do("POST", "/v1/recovery/confirm", body).Want(http.StatusOK)
-		back.Grant(back.Do("POST", "/v1/sign-in/password", app.M{"identifier": "owner@example.com", "password": newPassword}))
+		back := recovered(t, s, out, "owner@example.com")
 		if got := addresses(back); got != "owner@example.com*" {
 			t.Error(got)
 		}
@@ -116,28 +123,41 @@ func TestNotMeLeadsBackToWhoWasTold(t *testing.T) {
 	})
 }
 
-// TestNotMeBringsNothingBack: a letter that lies in a mailbox which the person has removed
-// since, knowingly, makes that mailbox no way in.
-func TestNotMeBringsNothingBack(t *testing.T) {
+// TestNotMeOfARemovedContact: the removal lies in the same mailbox as the message that is
+// answered, and could be undone from there, so any link to a senior contact brings it back.
+// Nothing brings back a contact whose removal is three days old.
+func TestNotMeOfARemovedContact(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
-		c := signedIn(t, s, "lost@example.com", "")
-		s.Clock.Advance(time.Second)
-		id := proven(t, s, c, "kept@example.com")
-		token := letterAbout(t, s, "lost@example.com", "added")
-		c.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
-		first := c.Do("GET", "/v1/me/emails", nil).Want(http.StatusOK).JSON()["data"].([]any)[0].(map[string]any)["id"].(string)
-		c.Do("DELETE", "/v1/me/emails/"+first, nil).Want(http.StatusNoContent)
-		s.Clock.Advance(time.Second)
-		if _, err := s.Auth.NotMe(t.Context(), token, elsewhere); err != nil {
-			t.Fatal(err)
-		}
-		if m := s.Letter(t, "lost@example.com"); strings.Contains(m.Text, "lnk_") {
-			t.Error("a removed mailbox recovers the account")
-		}
-		again := s.Client(t, "")
-		again.SignIn("kept@example.com")
-		if got := addresses(again); got != "kept@example.com*" {
-			t.Error(got)
+		for _, after := range []time.Duration{time.Second, 72 * time.Hour} {
+			t.Run(after.String(), func(t *testing.T) {
+				old, kept := "old-"+after.String()+"@example.com", "kept-"+after.String()+"@example.com"
+				c := signedIn(t, s, old, "")
+				s.Clock.Advance(time.Second)
+				id := proven(t, s, c, kept)
+				token := letterAbout(t, s, old, "added")
+				c.Do("POST", "/v1/me/emails/"+id+"/primary", app.M{}).Want(http.StatusNoContent)
+				first := c.Do("GET", "/v1/me/emails", nil).Want(http.StatusOK).JSON()["data"].([]any)[0].(map[string]any)["id"].(string)
+				c.Do("DELETE", "/v1/me/emails/"+first, nil).Want(http.StatusNoContent)
+				s.Clock.Advance(after)
+				out, err := s.Auth.NotMe(t.Context(), token, elsewhere)
+				if after == time.Second {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := addresses(recovered(t, s, out, old)); got != old+"*" {
+						t.Error(got)
+					}
+					return
+				}
+				if err == nil {
+					t.Error("the link works after three days")
+				}
+				again := s.Client(t, "")
+				again.SignIn(kept)
+				if got := addresses(again); got != kept+"*" {
+					t.Error(got)
+				}
+			})
 		}
 	})
 }
@@ -151,7 +171,7 @@ func TestUndoingThrowsTheThiefOut(t *testing.T) {
 				thief.Do("POST", "/v1/me/emails/"+e["id"].(string)+"/primary", app.M{}).Want(http.StatusNoContent)
 			}
 		}
-		if err := s.Auth.UndoEmail(t.Context(), secret.Text(s.TokenFor(t, "owner@example.com")), elsewhere); err != nil {
+		if _, err := s.Auth.UndoChange(t.Context(), secret.Text(s.TokenFor(t, "owner@example.com")), elsewhere); err != nil {
 			t.Fatal(err)
 		}
 		lockedOut(t, s, thief, "thief@example.com")
@@ -172,7 +192,7 @@ func TestUndoingForAnAddressThatFoundAnotherOwner(t *testing.T) {
 		c.Do("DELETE", "/v1/me/emails/"+first, nil).Want(http.StatusNoContent)
 		token := secret.Text(s.TokenFor(t, "first@example.com"))
 		signedIn(t, s, "first@example.com", "")
-		if err := s.Auth.UndoEmail(t.Context(), token, elsewhere); err == nil {
+		if _, err := s.Auth.UndoChange(t.Context(), token, elsewhere); err == nil {
 			t.Error("an address was taken from its new owner")
 		}
 		if got := addresses(c); got != "second@example.com*" {
@@ -181,29 +201,47 @@ func TestUndoingForAnAddressThatFoundAnotherOwner(t *testing.T) {
 	})
 }
 
-// TestUndoingTellsWhoIsReplaced: a mailbox that was given up because somebody else reads it
-// may take the removal back. The person hears of it and throws it out again.
-func TestUndoingTellsWhoIsReplaced(t *testing.T) {
+// TestTheOlderContactWins: a mailbox that was given up because somebody else reads it
+// undoes its removal. The older contact is told and reports that; the review of its remedy
+// removes the mailbox for good.
+func TestTheOlderContactWins(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
 		c := signedIn(t, s, "mine@example.com", "")
 		s.Clock.Advance(time.Second)
 		id := proven(t, s, c, "leaked@example.com")
-		s.Clock.Advance(time.Second)
 		c.Do("DELETE", "/v1/me/emails/"+id, nil).Want(http.StatusNoContent)
-		token := secret.Text(s.TokenFor(t, "leaked@example.com"))
+		for _, m := range s.Inbox.Messages("leaked@example.com", "") {
+			if strings.Contains(m.Subject, "removed") {
+				t.Error("a junior contact can undo its removal")
+			}
+		}
+		id = proven(t, s, c, "leaked@example.com")
+		s.Clock.Advance(73 * time.Hour)
+		c = s.Client(t, "")
+		c.SignIn("mine@example.com")
+		c.Do("DELETE", "/v1/me/emails/"+id, nil).Want(http.StatusNoContent)
+		undo := letterAbout(t, s, "leaked@example.com", "removed")
 		s.Clock.Advance(time.Second)
-		s.Inbox.Forget()
-		if err := s.Auth.UndoEmail(t.Context(), token, elsewhere); err != nil {
+		if _, err := s.Auth.UndoChange(t.Context(), undo, elsewhere); err != nil {
 			t.Fatal(err)
 		}
-		s.Clock.Advance(time.Second)
-		if _, err := s.Auth.NotMe(t.Context(), letterAbout(t, s, "mine@example.com", "added"), elsewhere); err != nil {
+		out, err := s.Auth.NotMe(t.Context(), letterAbout(t, s, "mine@example.com", "secured"), elsewhere)
+		if err != nil {
 			t.Fatal(err)
 		}
-		back := s.Client(t, "")
-		back.SignIn("mine@example.com")
-		if got := addresses(back); got != "mine@example.com*" {
+		review, err := s.Auth.Review(t.Context(), out.Review.Attempt, elsewhere)
+		if err != nil || len(review.Left) != 1 || review.Left[0].Address.Key != "leaked@example.com" {
+			t.Fatalf("%+v %v", review, err)
+		}
+		if review, err = s.Auth.RemoveReviewed(t.Context(), out.Review.Attempt, review.Left[0].ID, elsewhere); err != nil || len(review.Left)+len(review.Removed) > 0 {
+			t.Fatalf("%+v %v", review, err)
+		}
+		if got := addresses(recovered(t, s, out, "mine@example.com")); got != "mine@example.com*" {
 			t.Error(got)
+		}
+		recovering(s.Client(t, ""), "leaked@example.com")
+		if m := s.Letter(t, "leaked@example.com"); strings.Contains(m.Text, "lnk_") {
+			t.Error("the mailbox still recovers the account")
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/sms"
@@ -87,6 +88,7 @@ func (a *App) Sweep(ctx context.Context) error {
 		{now.Add(-2 * sms.Window), (*store.Tx).PruneSMSCounts},
 		{now.Add(-keepAttempt), (*store.Tx).PruneHandovers},
 		{now.Add(-keepAttempt), (*store.Tx).PruneLinks},
+		{now.Add(-account.SeniorityPeriod), (*store.Tx).PruneRemovals},
 		{now.Add(-session.VerifierLeeway), (*store.Tx).PruneRevocations},
 		{now.Add(-keepEnded), (*store.Tx).PruneMessages},
 		{now.Add(-a.Config.EventRetention), (*store.Tx).PruneEvents},

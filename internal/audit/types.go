@@ -40,7 +40,9 @@ const (
 	EmailVerified     Type = "email.verified"
 	EmailPrimary      Type = "email.primary"
 	EmailRemoved      Type = "email.removed"
-	EmailRestored     Type = "email.restored"
+	ChangeUndone      Type = "contact.change_undone"
+	ContactRestored   Type = "contact.restored"
+	ContactRemoved    Type = "contact.removed"
 
 	PhoneAdded    Type = "phone.added"
 	PhoneVerified Type = "phone.verified"
@@ -197,8 +199,16 @@ var Types = map[Type]Spec{
 		Meaning: "The person removed an address; if it was proven, it was told.",
 		Outcome: Success, Account: true, Session: true, Visible: true, Data: []string{"address", "device"},
 	},
-	EmailRestored: {
-		Meaning: "A change of address was taken back with the link of its letter; every session ended.",
+	ChangeUndone: {
+		Meaning: "A change of an address or number was undone with the link of its message; every session ended.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
+	},
+	ContactRemoved: {
+		Meaning: "After a remedy, the person removed an address or number that the remedy had left.",
+		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
+	},
+	ContactRestored: {
+		Meaning: "After a remedy, the person put an address or number back that had been removed lately.",
 		Outcome: Success, Account: true, Visible: true, Data: []string{"address", "device"},
 	},
 	PhoneAdded: {

@@ -27,11 +27,21 @@ func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Brows
 	if b.Delivery == session.Token {
 		return try, value, ""
 	}
-	if cookie = b.Attempt; cookie == "" { // several tabs share one
-		cookie = secret.Token(32)
-	}
+	cookie = a.attemptCookie(b)
 	try.BrowserHash = a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
 	return try, value, cookie
+}
+
+// attemptCookie is the value of a browser's attempt cookie, made now if it has none:
+// several tabs share one. There is none in token mode.
+func (a *Auth) attemptCookie(b session.Browser) secret.Text {
+	if b.Delivery == session.Token {
+		return ""
+	}
+	if b.Attempt == "" {
+		return secret.Token(32)
+	}
+	return b.Attempt
 }
 
 func (a *Auth) owe(try signin.Attempt, value, cookie secret.Text, now time.Time) *Verification {
@@ -119,7 +129,7 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 	if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found && !nobodys {
 		return o, false, err
 	}
-	if o.who.Barred() && try.Purpose != signin.SignIn { // who signs in is told after the proof
+	if closed(o.who, try.Purpose) {
 		return o, false, nil
 	}
 	if try.Session != "" {
@@ -140,6 +150,16 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 		err = tx.ExpireAttempt(try.ID)
 	}
 	return o, found && o.Live(tx.Now), err
+}
+
+// closed reports whether an attempt leads nowhere any more. Somebody who signs in learns
+// after the proof that the account is banned or being deleted; one that is being deleted
+// can be recovered and kept.
+func closed(who account.Account, p signin.Purpose) bool {
+	if who.Banned() {
+		return p != signin.SignIn
+	}
+	return who.Deleting() && p != signin.SignIn && p != signin.Recover && p != signin.Keep
 }
 
 // held reads an attempt, over or not, for whoever holds it.

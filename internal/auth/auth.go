@@ -198,7 +198,7 @@ func (a *Auth) begin(ctx context.Context, tx *store.Tx, g session.Granted, b ses
 	if err := tx.Record(ctx, e); err != nil || !unseen {
 		return err
 	}
-	return a.notice(ctx, tx, who, letters.NewDevice, s, b)
+	return a.notify(ctx, tx, who, notification{template: letters.NewDevice}, b)
 }
 
 // end ends one session with its evidence and its revocation.

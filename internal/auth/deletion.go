@@ -13,24 +13,48 @@ import (
 	"github.com/limenauth/limen/internal/store"
 )
 
-// DeleteAccount deletes the actor's account. Every session ends at once. Where a letter
-// can reach the person, what is theirs is kept for the grace that the settings allow, and
-// the letter's link takes the deletion back; else all is gone at once. It demands a fresh
-// proof and refuses with reauthentication_required or session_ended.
+// keepLife is how long the browser that has proven a contact may keep the account.
+const keepLife = 10 * time.Minute
+
+// DeleteAccount deletes the actor's account. Every session ends at once. Where a message
+// can reach the person, the account is kept for the grace that the settings allow, and
+// every senior contact gets a link that cancels the deletion; else all is gone at once. It
+// demands a fresh proof and refuses with reauthentication_required or session_ended.
 func (a *Auth) DeleteAccount(ctx context.Context, actor Actor, b session.Browser) error {
 	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
-		if a.Rules.DeletionGrace <= 0 || who.Email == "" || !who.EmailVerified || !a.Post.Ready() {
+		s, err := tx.Standing(ctx, who.ID)
+		if err != nil {
+			return nil, err
+		}
+		if a.Rules.DeletionGrace <= 0 || !a.reachable(s) {
 			return nil, a.forget(ctx, tx, who.ID, a.eventBy(audit.AccountDeleted, actor, b))
 		}
-		return nil, a.closeAccount(ctx, tx, who, actor, b)
+		return nil, a.closeAccount(ctx, tx, who, s, actor, b)
 	})
 }
 
-// closeAccount ends everything of a person but the account itself, and says until when it
-// can be kept.
-func (a *Auth) closeAccount(ctx context.Context, tx *store.Tx, who account.Account, actor Actor, b session.Browser) error {
+// reachable reports whether a message can be sent to a verified contact.
+func (a *Auth) reachable(s account.Standing) bool {
+	for _, c := range s.Informed(true) {
+		if c.Channel == account.ByEmail && a.Post.Ready() || c.Channel == account.ByPhone && a.canText(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// DeletionGrace reports whether the actor's deletion could be canceled for a while.
+func (a *Auth) DeletionGrace(who account.Account) bool {
+	byPhone := account.Contact{Channel: account.ByPhone, Address: account.Address{Key: who.Phone}}
+	return a.Rules.DeletionGrace > 0 && (who.EmailVerified && a.Post.Ready() || who.Phone != "" && a.canText(byPhone))
+}
+
+// closeAccount ends everything of a person but the account itself, and tells every
+// contact until when it can be kept: also the senior ones that the person removed lately,
+// because whoever deletes the account may have removed them first.
+func (a *Auth) closeAccount(ctx context.Context, tx *store.Tx, who account.Account, s account.Standing, actor Actor, b session.Browser) error {
 	until := tx.Now.Add(a.Rules.DeletionGrace)
-	if err := tx.SetDeletion(who.ID, until); err != nil {
+	if err := tx.SetDeletion(who.ID, until, s.SeniorProof(tx.Now)); err != nil {
 		return err
 	}
 	if err := a.endProofs(tx, who.ID); err != nil {
@@ -42,36 +66,99 @@ func (a *Auth) closeAccount(ctx context.Context, tx *store.Tx, who account.Accou
 	if err := tx.Record(ctx, a.eventBy(audit.AccountDeletionRequested, actor, b)); err != nil {
 		return err
 	}
-	token, err := a.newUndoing(tx, undoing{purpose: signin.UndoDeletion, owner: who.ID, until: until})
-	if err != nil {
-		return err
+	n := notification{template: letters.Deletion, undo: signin.UndoDeletion, until: until, numbersToo: true}
+	for _, r := range s.Removals {
+		n.also = append(n.also, r.Contact)
 	}
-	facts := a.facts(tx, b)
-	facts.Until = until
-	return a.Post.Enqueue(ctx, tx, letters.Letter{
-		Template: letters.Deletion, Account: who.ID, Locale: a.locale(who.Locale), To: who.Email,
-		Path: "/undo/deletion", Token: token, Facts: facts, NotAfter: until,
-	})
+	return a.notify(ctx, tx, who, n, b)
 }
 
-// UndoDeletion keeps an account whose deletion was asked for. It signs nobody in. It
-// refuses with link_expired or link_used.
+// UndoDeletion cancels the deletion of an account with the link of the message about it.
+// It does nothing else, and signs nobody in. It refuses with link_expired or link_used.
 func (a *Auth) UndoDeletion(ctx context.Context, token secret.Text, b session.Browser) error {
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		_, who, _, why, err := a.openUndoing(ctx, tx, token, signin.UndoDeletion, b)
-		if refusal = why; err != nil || refusal != nil {
+		who, _, why, err := a.openReport(ctx, tx, token, []signin.Purpose{signin.UndoDeletion}, b)
+		if refusal = why; err != nil || refusal != nil || !who.Deleting() {
 			return err
 		}
-		if err := tx.SetDeletion(who.ID, time.Time{}); err != nil {
+		if err := a.cancelDeletion(ctx, tx, who.ID, b); err != nil {
 			return err
 		}
-		return tx.Record(ctx, event(audit.AccountDeletionUndone, who.ID, b))
+		return a.notify(ctx, tx, who, notification{template: letters.Kept, seniorOnly: true, numbersToo: true}, b)
 	})
 	return orRefusal(err, refusal)
 }
 
-// ForgetDue forgets people whose grace is over, at most so many, and returns how many.
+func (a *Auth) cancelDeletion(ctx context.Context, tx *store.Tx, id account.ID, b session.Browser) error {
+	if err := tx.CancelDeletion(id); err != nil {
+		return err
+	}
+	return tx.Record(ctx, event(audit.AccountDeletionUndone, id, b))
+}
+
+// offerKeeping lets the browser that has just proven a contact keep an account that is
+// being deleted: with an attempt, if the contact was senior when the deletion was asked
+// for. The refusal is that of the sign-in.
+func (a *Auth) offerKeeping(ctx context.Context, tx *store.Tx, try opened, by signin.Method, b session.Browser) (refusal, err error) {
+	refusal = signin.ErrAccountDeleting.WithDeletion(try.who.DeleteAt, "")
+	s, err := tx.Standing(ctx, try.who.ID)
+	if err != nil {
+		return nil, err
+	}
+	_, seniorProof, err := tx.Deletion(ctx, try.who.ID)
+	if err != nil {
+		return nil, err
+	}
+	c, found := s.Find(try.Channel, try.Address.Key)
+	if !found || c.VerifiedAt.After(seniorProof) {
+		return refusal, nil
+	}
+	keep, value, _ := a.newAttempt(tx.Now, signin.Keep, b)
+	keep.Account, keep.CredentialVersion, keep.Proofs = try.who.ID, try.who.CredentialVersion, []signin.Method{by}
+	keep.ExpiresAt = tx.Now.Add(keepLife)
+	if err := tx.InsertAttempt(ctx, keep); err != nil {
+		return nil, err
+	}
+	return signin.ErrAccountDeleting.WithDeletion(try.who.DeleteAt, value.Reveal()), nil
+}
+
+// KeepAccount cancels the deletion of an account, once, for the browser that has proven a
+// contact which was senior when the deletion was asked for, and signs it in. Every senior
+// contact is told. It refuses with attempt_expired or account_banned.
+func (a *Auth) KeepAccount(ctx context.Context, value secret.Text, b session.Browser) (session.Granted, error) {
+	var granted session.Granted
+	var refusal error
+	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
+		granted, refusal = session.Granted{}, signin.ErrAttemptExpired
+		try, found, err := a.lockAttempt(ctx, tx, value, b)
+		if err != nil || !found || try.Purpose != signin.Keep || !try.who.Deleting() || try.CredentialVersion != try.who.CredentialVersion {
+			return err
+		}
+		if refusal = a.mayComplete(try.Attempt, b); refusal != nil {
+			return nil
+		}
+		if _, err := tx.EndAttempt(ctx, try.ID, signin.OutcomeComplete); err != nil {
+			return err
+		}
+		b, who := b.As(try.Delivery), try.who
+		who.DeleteAt = time.Time{}
+		state := signin.State{Purpose: signin.SignIn, Account: who, Proofs: try.Proofs, Browser: b}
+		if granted, refusal = signin.Next(state, a.terms(b, tx.Now)); refusal != nil {
+			return nil
+		}
+		if err := a.cancelDeletion(ctx, tx, try.who.ID, b); err != nil {
+			return err
+		}
+		if err := a.begin(ctx, tx, granted, b, try.ID); err != nil {
+			return err
+		}
+		return a.notify(ctx, tx, try.who, notification{template: letters.Kept, seniorOnly: true, numbersToo: true}, b)
+	})
+	return granted, orRefusal(err, refusal)
+}
+
+// ForgetDue deletes accounts whose grace is over, at most so many, and returns how many.
 func (a *Auth) ForgetDue(ctx context.Context, most int) (int, error) {
 	due, err := a.Store.DueDeletions(ctx, a.Now(), most)
 	if err != nil {
@@ -93,7 +180,7 @@ func (a *Auth) ForgetDue(ctx context.Context, most int) (int, error) {
 	return len(due), nil
 }
 
-// forget deletes a person whose row is locked, and tells applications.
+// forget deletes an account whose row is locked, and tells applications.
 func (a *Auth) forget(ctx context.Context, tx *store.Tx, id account.ID, e audit.Event) error {
 	if err := tx.DeleteAccount(ctx, id, a.tokensUntil(tx)); err != nil {
 		return err

@@ -2,8 +2,6 @@ package auth
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
@@ -211,217 +209,28 @@ func (a *Auth) confirmEmail(ctx context.Context, b session.Browser, prove func(*
 			return err
 		}
 		if try.who.Email == "" || !try.who.EmailVerified {
-			return tx.SetPrimaryEmail(try.who.ID, account.EmailID(try.Subject))
+			if err := tx.SetPrimaryEmail(try.who.ID, account.EmailID(try.Subject)); err != nil {
+				return err
+			}
 		}
-		return a.notice(ctx, tx, try.who, letters.EmailAdded, session.Session{}, b)
+		return a.notify(ctx, tx, try.who, notification{
+			template: letters.EmailAdded, except: try.Subject, about: account.Contact{ID: try.Subject, Channel: account.ByEmail, Address: try.Address},
+		}, b)
 	})
 	return address, orRefusal(err, refusal)
 }
 
-// restoring is what the letter to an old address needs to put it back.
-type restoring struct {
-	Text string          `json:"text"`
-	Key  string          `json:"key"`
-	By   account.EmailID `json:"by,omitempty"` // the address that took its place
-}
-
-// SetPrimaryEmail makes a proven address the one that letters go to. The old one is told,
-// and can take it back for 72 hours, unless withoutUndo is set: that is for people who
+// SetPrimaryEmail makes a verified address the primary one. Every contact is told, and
+// senior ones can undo it for 72 hours, unless withoutUndo is set: that is for people who
 // have lost the old mailbox, and demands a second factor. It demands a fresh proof and
 // refuses with reauthentication_required, not_found, not_verified or forbidden.
 func (a *Auth) SetPrimaryEmail(ctx context.Context, actor Actor, id account.EmailID, withoutUndo bool, b session.Browser) error {
-	return a.changeEmail(ctx, actor, id, func(tx *store.Tx, who account.Account, s session.Session, row store.Email) (refusal, err error) {
-		switch {
-		case row.VerifiedAt.IsZero():
-			return ErrNotVerified, nil
-		case withoutUndo && s.AAL < 2:
-			return fault.ErrForbidden, nil
-		case row.Primary:
-			return nil, nil
-		}
-		if err := tx.SetPrimaryEmail(who.ID, id); err != nil {
-			return nil, err
-		}
-		if err := tx.Record(ctx, a.eventBy(audit.EmailPrimary, actor, b)); err != nil || withoutUndo {
-			return nil, err
-		}
-		return nil, a.tellOldAddress(ctx, tx, who, letters.EmailChanged, who.Email, id, b)
-	})
+	return a.setPrimary(ctx, actor, account.ByEmail, string(id), withoutUndo, b)
 }
 
-// RemoveEmail forgets an address of the actor. A proven one is told, and can come back for
-// 72 hours. It demands a fresh proof and refuses with reauthentication_required, not_found
-// or last_credential.
+// RemoveEmail removes an address of the actor. If it was verified, every contact and the
+// address itself are told, and senior ones can undo it for 72 hours. It demands a fresh
+// proof and refuses with reauthentication_required, not_found or last_credential.
 func (a *Auth) RemoveEmail(ctx context.Context, actor Actor, id account.EmailID, b session.Browser) error {
-	return a.changeEmail(ctx, actor, id, func(tx *store.Tx, who account.Account, _ session.Session, row store.Email) (refusal, err error) {
-		all, err := tx.EmailsOf(ctx, who.ID)
-		if err != nil {
-			return nil, err
-		}
-		var heir account.EmailID
-		for _, e := range all {
-			if e.ID != id && !e.VerifiedAt.IsZero() && heir == "" {
-				heir = e.ID
-			}
-		}
-		verified := !row.VerifiedAt.IsZero()
-		if verified && !a.Rules.Domains.MayGo(row.Address, provenBut(all, id)) {
-			return ErrLastCredential, nil
-		}
-		if verified && heir == "" && who.Phone == "" && (who.Username == "" || who.PasswordHash == "") {
-			return ErrLastCredential, nil
-		}
-		if err := tx.DeleteEmail(who.ID, id); err != nil {
-			return nil, err
-		}
-		if row.Primary && heir != "" {
-			if err := tx.SetPrimaryEmail(who.ID, heir); err != nil {
-				return nil, err
-			}
-		}
-		if err := tx.Record(ctx, a.eventBy(audit.EmailRemoved, actor, b)); err != nil || !verified {
-			return nil, err
-		}
-		return nil, a.tellOldAddress(ctx, tx, who, letters.EmailRemoved, row.Address.Text, "", b)
-	})
-}
-
-// provenBut lists the proven addresses of a person but one.
-func provenBut(all []store.Email, but account.EmailID) (proven []account.Address) {
-	for _, e := range all {
-		if e.ID != but && !e.VerifiedAt.IsZero() {
-			proven = append(proven, e.Address)
-		}
-	}
-	return proven
-}
-
-// changeEmail locks the actor with an address of theirs and changes it.
-func (a *Auth) changeEmail(ctx context.Context, actor Actor, id account.EmailID, change func(*store.Tx, account.Account, session.Session, store.Email) (refusal, err error)) error {
-	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
-		row, found, err := tx.EmailByID(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if !found || row.Account != who.ID {
-			return fault.ErrNotFound, nil
-		}
-		return change(tx, who, actor.Session, row)
-	})
-}
-
-// tellOldAddress writes to an address that was proven before a change, with the link that
-// takes the change back.
-func (a *Auth) tellOldAddress(ctx context.Context, tx *store.Tx, who account.Account, t letters.Template, old string, by account.EmailID, b session.Browser) error {
-	if !a.Post.Ready() {
-		return nil
-	}
-	address, err := account.ParseAddress(old)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(restoring{Text: address.Text, Key: address.Key, By: by})
-	if err != nil {
-		return err
-	}
-	until := tx.Now.Add(undoLife)
-	token, err := a.newUndoing(tx, undoing{purpose: signin.UndoEmail, owner: who.ID, data: data, until: until})
-	if err != nil {
-		return err
-	}
-	facts := a.facts(tx, b)
-	facts.Until = until
-	return a.Post.Enqueue(ctx, tx, letters.Letter{
-		Template: t, Account: who.ID, Locale: a.locale(who.Locale), To: old, Path: "/undo/email", Token: token, Facts: facts, NotAfter: until,
-	})
-}
-
-// UndoEmail makes an old address the primary one again, forgets what took its place and
-// every address and number that was proven lately, and ends every session, link and code. It signs
-// nobody in and touches no second factor. It refuses with link_expired or link_used.
-func (a *Auth) UndoEmail(ctx context.Context, token secret.Text, b session.Browser) error {
-	var refusal error
-	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
-		link, who, data, why, err := a.openUndoing(ctx, tx, token, signin.UndoEmail, b)
-		if refusal = why; err != nil || refusal != nil {
-			return err
-		}
-		var old restoring
-		if err := json.Unmarshal(data, &old); err != nil {
-			return err
-		}
-		if _, err := tx.LockBudget(ctx, a.addressHash(old.Key)); err != nil {
-			return err
-		}
-		back, restored, err := a.restore(ctx, tx, who, old, link.CreatedAt)
-		if err != nil {
-			return err
-		}
-		if !restored {
-			refusal = signin.ErrLinkExpired // somebody else has proven the address since
-			return nil
-		}
-		if err := tx.SetPrimaryEmail(who.ID, back); err != nil {
-			return err
-		}
-		if err := a.tellReplaced(ctx, tx, who, back, b); err != nil {
-			return err
-		}
-		if err := a.endProofs(tx, who.ID); err != nil {
-			return err
-		}
-		if err := a.endAll(ctx, tx, who.ID, session.EndedByPerson, b); err != nil {
-			return err
-		}
-		return tx.Record(ctx, event(audit.EmailRestored, who.ID, b))
-	})
-	return orRefusal(err, refusal)
-}
-
-// tellReplaced tells the address that was the primary one until now, if it stays the
-// person's: a mailbox that they gave up because it was lost may have taken the change back.
-func (a *Auth) tellReplaced(ctx context.Context, tx *store.Tx, who account.Account, back account.EmailID, b session.Browser) error {
-	all, err := tx.EmailsOf(ctx, who.ID)
-	if err != nil {
-		return err
-	}
-	for _, e := range all {
-		if e.Address.Text == who.Email && e.ID != back {
-			return a.notice(ctx, tx, who, letters.EmailAdded, session.Session{}, b)
-		}
-	}
-	return nil
-}
-
-// restore finds or makes the row of an old address. What came since is forgotten, and what
-// came in the days before: whoever took the account over added it first. Nothing changes
-// when somebody else has proven the address since.
-func (a *Auth) restore(ctx context.Context, tx *store.Tx, who account.Account, old restoring, since time.Time) (back account.EmailID, ok bool, err error) {
-	owner, _, found, err := tx.EmailOwner(ctx, old.Key)
-	if err != nil || found && owner != who.ID {
-		return "", false, err
-	}
-	all, err := tx.EmailsOf(ctx, who.ID)
-	if err != nil {
-		return "", false, err
-	}
-	for _, e := range all {
-		switch {
-		case e.Address.Key == old.Key && !e.VerifiedAt.IsZero():
-			back = e.ID
-		case e.Address.Key == old.Key, e.ID == old.By:
-			if err := tx.DeleteEmail(who.ID, e.ID); err != nil {
-				return "", false, err
-			}
-		}
-	}
-	if err := a.forgetSince(ctx, tx, who, back, since.Add(-undoLife)); err != nil || back != "" {
-		return back, err == nil, err
-	}
-	row := store.Email{
-		ID: account.EmailID(secret.ID("eml", tx.Now)), Account: who.ID, Address: account.Address{Text: old.Text, Key: old.Key},
-		VerifiedAt: tx.Now, CreatedAt: tx.Now,
-	}
-	mine, err := tx.InsertEmail(ctx, row)
-	return row.ID, mine, err
+	return a.removeContact(ctx, actor, account.ByEmail, string(id), b)
 }

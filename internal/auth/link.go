@@ -212,7 +212,13 @@ func (a *Auth) completeSignIn(ctx context.Context, tx *store.Tx, try opened, by 
 	if granted, refusal = signin.Next(state, a.terms(b, tx.Now)); refusal != nil {
 		e := refused(audit.SignInFailed, try.who.ID, b, fault.Of(refusal).Code)
 		e.Attempt = string(try.ID)
-		return granted, refusal, tx.Record(ctx, e)
+		if err := tx.Record(ctx, e); err != nil {
+			return granted, nil, err
+		}
+		if fault.Of(refusal).Is(signin.ErrAccountDeleting) {
+			refusal, err = a.offerKeeping(ctx, tx, try, by, b)
+		}
+		return granted, refusal, err
 	}
 	return granted, nil, a.begin(ctx, tx, granted, b, try.ID)
 }

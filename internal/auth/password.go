@@ -155,7 +155,7 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 		if err := tx.Record(ctx, a.eventBy(audit.PasswordChanged, actor, b)); err != nil {
 			return err
 		}
-		if err := a.notice(ctx, tx, fresh, letters.PasswordChanged, session.Session{}, b); err != nil {
+		if err := a.notify(ctx, tx, fresh, notification{template: letters.PasswordChanged}, b); err != nil {
 			return err
 		}
 		if in.KeepOthers {

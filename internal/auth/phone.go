@@ -154,74 +154,19 @@ func (a *Auth) VerifyPhone(ctx context.Context, actor Actor, id account.PhoneID,
 		if err := tx.Record(ctx, e); err != nil {
 			return err
 		}
-		return a.notice(ctx, tx, try.who, letters.PhoneChanged, session.Session{}, b)
+		return a.notify(ctx, tx, try.who, notification{
+			template: letters.PhoneAdded, except: string(id), about: account.Contact{ID: string(id), Channel: account.ByPhone, Address: try.Address},
+		}, b)
 	})
 	return orRefusal(err, refusal)
 }
 
-// SetPrimaryPhone makes a proven number the one that messages go to. It demands a fresh
-// proof and refuses with reauthentication_required, not_found or not_verified.
+// SetPrimaryPhone makes a verified number the primary one; see SetPrimaryEmail.
 func (a *Auth) SetPrimaryPhone(ctx context.Context, actor Actor, id account.PhoneID, b session.Browser) error {
-	return a.changePhone(ctx, actor, id, func(tx *store.Tx, who account.Account, row Phone) (refusal, err error) {
-		switch {
-		case row.VerifiedAt.IsZero():
-			return ErrNotVerified, nil
-		case row.Primary:
-			return nil, nil
-		}
-		if err := tx.SetPrimaryPhone(who.ID, id); err != nil {
-			return nil, err
-		}
-		if err := tx.Record(ctx, a.eventBy(audit.PhonePrimary, actor, b)); err != nil {
-			return nil, err
-		}
-		return nil, a.notice(ctx, tx, who, letters.PhoneChanged, session.Session{}, b)
-	})
+	return a.setPrimary(ctx, actor, account.ByPhone, string(id), false, b)
 }
 
-// RemovePhone forgets a number of the actor. It demands a fresh proof and refuses with
-// reauthentication_required, not_found or last_credential.
+// RemovePhone removes a number of the actor; see RemoveEmail.
 func (a *Auth) RemovePhone(ctx context.Context, actor Actor, id account.PhoneID, b session.Browser) error {
-	return a.changePhone(ctx, actor, id, func(tx *store.Tx, who account.Account, row Phone) (refusal, err error) {
-		all, err := tx.PhonesOf(ctx, who.ID)
-		if err != nil {
-			return nil, err
-		}
-		var heir account.PhoneID
-		for _, p := range all {
-			if p.ID != id && !p.VerifiedAt.IsZero() && heir == "" {
-				heir = p.ID
-			}
-		}
-		verified := !row.VerifiedAt.IsZero()
-		if verified && heir == "" && !who.EmailVerified && (who.Username == "" || who.PasswordHash == "") {
-			return ErrLastCredential, nil
-		}
-		if err := tx.DeletePhone(who.ID, id); err != nil {
-			return nil, err
-		}
-		if row.Primary && heir != "" {
-			if err := tx.SetPrimaryPhone(who.ID, heir); err != nil {
-				return nil, err
-			}
-		}
-		if err := tx.Record(ctx, a.eventBy(audit.PhoneRemoved, actor, b)); err != nil || !verified {
-			return nil, err
-		}
-		return nil, a.notice(ctx, tx, who, letters.PhoneChanged, session.Session{}, b)
-	})
-}
-
-// changePhone locks the actor with a number of theirs and changes it.
-func (a *Auth) changePhone(ctx context.Context, actor Actor, id account.PhoneID, change func(*store.Tx, account.Account, Phone) (refusal, err error)) error {
-	return a.freshly(ctx, actor, func(tx *store.Tx, who account.Account) (refusal, err error) {
-		row, found, err := tx.PhoneByID(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if !found || row.Account != who.ID {
-			return fault.ErrNotFound, nil
-		}
-		return change(tx, who, row)
-	})
+	return a.removeContact(ctx, actor, account.ByPhone, string(id), b)
 }

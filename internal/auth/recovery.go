@@ -51,7 +51,7 @@ func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.
 	}
 	try, value, cookie := a.newAttempt(tx.Now, signin.Recover, b)
 	try.Address, try.Locale = address, a.locale(locale)
-	try.Decoy = !found || who.Barred()
+	try.Decoy = !found || who.Banned()
 	if !try.Decoy {
 		try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(cmp.Or(who.Locale, locale))
 	}
@@ -67,22 +67,25 @@ type Recovery struct {
 	Password string
 }
 
-// ConfirmRecovery sets a new password, and ends every session, link, code and attempt of
-// the person. It signs nobody in: the person does that next, with every factor they have.
-// The new password is judged before anything is spent. It refuses with invalid_request,
+// ConfirmRecovery sets a new password, and ends every session, code and attempt of the
+// person. By a senior contact it is a remedy against whatever happened until now; by a
+// junior one it ends no link that was sent to an older contact. It signs nobody in: the
+// person does that next, with every factor they have. The new password is judged before
+// anything is spent. The review is nil if there is nothing to review. It refuses with invalid_request,
 // link_expired, link_used, code_incorrect, attempt_expired or too_many_attempts.
-func (a *Auth) ConfirmRecovery(ctx context.Context, in Recovery, b session.Browser) error {
+func (a *Auth) ConfirmRecovery(ctx context.Context, in Recovery, b session.Browser) (review *ReviewAttempt, err error) {
 	address, err := a.recovering(ctx, in, b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := a.Rules.Passwords.Judge("password", in.Password, address); err != nil {
-		return err
+		return nil, err
 	}
 	hashed, err := a.hash(ctx, in.Password)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	b.Attempt = a.attemptCookie(b)
 	var refusal error
 	err = a.Store.Tx(ctx, func(tx *store.Tx) error {
 		try, why, err := a.proveRecovery(ctx, tx, in, b)
@@ -100,9 +103,10 @@ func (a *Auth) ConfirmRecovery(ctx context.Context, in Recovery, b session.Brows
 				return err
 			}
 		}
-		return a.recover(ctx, tx, try, hashed, b)
+		review, err = a.recover(ctx, tx, try, hashed, b)
+		return err
 	})
-	return orRefusal(err, refusal)
+	return review, orRefusal(err, refusal)
 }
 
 // recovering finds the address of a recovery that may still be completed, so that nothing
@@ -147,29 +151,54 @@ func (a *Auth) proveRecovery(ctx context.Context, tx *store.Tx, in Recovery, b s
 }
 
 // recover sets the password and ends whatever the old one may have let in.
-func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed string, b session.Browser) error {
+func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed string, b session.Browser) (review *ReviewAttempt, err error) {
 	who := try.who
+	s, err := tx.Standing(ctx, who.ID)
+	if err != nil {
+		return nil, err
+	}
+	by, _ := s.Find(try.Channel, try.Address.Key) // overtaken has seen that it is there
 	if _, err := tx.EndAttempt(ctx, try.ID, signin.OutcomeComplete); err != nil {
-		return err
+		return nil, err
 	}
-	if err := tx.SetPassword(ctx, who.ID, hashed); err != nil {
-		return err
+	plan := account.Purge{}
+	senior := s.Senior(by, tx.Now)
+	if senior {
+		plan = s.Purge(by, tx.Now, "")
+		err = a.purge(ctx, tx, who, by, plan, hashed, b)
+	} else {
+		err = a.recoverJunior(ctx, tx, who.ID, by, hashed, b)
 	}
-	if err := a.endProofs(tx, who.ID); err != nil {
-		return err
+	if err != nil {
+		return nil, err
 	}
 	if err := a.endRuns(ctx, tx, try.Attempt); err != nil {
-		return err
-	}
-	if err := a.endAll(ctx, tx, who.ID, session.EndedByPassword, b); err != nil {
-		return err
+		return nil, err
 	}
 	e := event(audit.PasswordRecovered, who.ID, b)
 	e.Attempt = string(try.ID)
 	if err := tx.Record(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := a.notify(ctx, tx, who, notification{template: letters.PasswordChanged, numbersToo: true}, b); err != nil || !senior {
+		return nil, err
+	}
+	return a.beginReview(ctx, tx, who.ID, by, plan, b)
+}
+
+// recoverJunior sets the password of an account for a contact that older ones may still
+// overrule.
+func (a *Auth) recoverJunior(ctx context.Context, tx *store.Tx, id account.ID, by account.Contact, hashed string, b session.Browser) error {
+	if err := tx.SetPassword(ctx, id, hashed); err != nil {
 		return err
 	}
-	return a.notice(ctx, tx, who, letters.PasswordChanged, session.Session{}, b)
+	if err := a.endProofs(tx, id); err != nil {
+		return err
+	}
+	if err := tx.EndLinksSentTo(id, by.VerifiedAt); err != nil {
+		return err
+	}
+	return a.endAll(ctx, tx, id, session.EndedByPassword, b)
 }
 
 // endProofs ends every link, code and attempt with which somebody could still prove to be

@@ -53,6 +53,10 @@ type Fault struct {
 	TriesLeft *int
 	// Factors is told with reauthentication_required: the names of proofs that would do.
 	Factors []string
+	// DeleteAt and Attempt are returned with account_deleting: when the account will be
+	// deleted, and the secret with which this browser can keep it; "" where it cannot.
+	DeleteAt time.Time
+	Attempt  string
 
 	cause error
 }
@@ -111,6 +115,14 @@ func (f *Fault) Left(tries int) *Fault {
 func (f *Fault) Offering(factors ...string) *Fault {
 	c := *f
 	c.Factors = factors
+	return &c
+}
+
+// WithDeletion returns a copy that says when the account will be deleted, and with which
+// attempt it can be kept.
+func (f *Fault) WithDeletion(at time.Time, attempt string) *Fault {
+	c := *f
+	c.DeleteAt, c.Attempt = at, attempt
 	return &c
 }
 

@@ -58,9 +58,15 @@ const (
 	EmailAdded      Template = "email_added"
 	EmailChanged    Template = "email_changed"
 	EmailRemoved    Template = "email_removed"
+	PhoneAdded      Template = "phone_added"
 	PhoneChanged    Template = "phone_changed"
+	PhoneRemoved    Template = "phone_removed"
+	// Secured says that a change was undone or reported: the sessions and the password are gone.
+	Secured Template = "secured"
 	// Deletion tells that an account is about to be forgotten, and how to keep it.
 	Deletion Template = "deletion"
+	// Kept says that the deletion was canceled.
+	Kept Template = "kept"
 )
 
 // Nothing is the letter that is not sent. It stands in the outbox where an unknown
@@ -86,7 +92,12 @@ type Letter struct {
 	// carries; "" for a letter without a link.
 	Path  string
 	Token secret.Text
-	Facts Facts
+	// ReportPath is where a second link leads that carries the same token: "this wasn't me".
+	ReportPath string
+	// Reports says that the link reports what happened, in a message whose link otherwise
+	// undoes it.
+	Reports bool
+	Facts   Facts
 	// Fallback is the person's address, for a text message that cannot be sent; "" for none.
 	Fallback string
 	// NotAfter is when the letter is worth nothing any more.
@@ -110,18 +121,26 @@ type parts struct {
 	Token string `json:"token,omitempty"`
 	Facts Facts  `json:"facts,omitzero"`
 
+	ReportPath string `json:"report_path,omitempty"`
+	Reports    bool   `json:"reports,omitempty"`
+
 	Fallback string `json:"fallback,omitempty"`
 }
 
 // link is the address that the letter leads to.
-func (p parts) link(publicURL string) string {
-	if p.Path == "" {
+func (p parts) link(publicURL string) string { return p.at(publicURL, p.Path) }
+
+// report is the address that the second link leads to.
+func (p parts) report(publicURL string) string { return p.at(publicURL, p.ReportPath) }
+
+func (p parts) at(publicURL, path string) string {
+	if path == "" {
 		return ""
 	}
 	if p.Token == "" {
-		return publicURL + p.Path
+		return publicURL + path
 	}
-	return publicURL + p.Path + "?token=" + url.QueryEscape(p.Token)
+	return publicURL + path + "?token=" + url.QueryEscape(p.Token)
 }
 
 // Enqueue writes the letter into the deed's transaction and wakes the workers once it
@@ -129,6 +148,7 @@ func (p parts) link(publicURL string) string {
 func (p *Post) Enqueue(ctx context.Context, tx *store.Tx, l Letter) error {
 	plain, err := json.Marshal(parts{
 		To: l.To, Code: l.Code.Reveal(), Path: l.Path, Token: l.Token.Reveal(), Facts: l.Facts, Fallback: l.Fallback,
+		ReportPath: l.ReportPath, Reports: l.Reports,
 	})
 	if err != nil {
 		return fmt.Errorf("letter: %w", err)

@@ -56,6 +56,8 @@ type Page struct {
 	Valid     string // how long code and link work, and that nobody asks for them
 	Action    string // what the button says
 	Link      string // where it leads; an absolute address
+	Report    string // what a second, smaller link says, and where it leads
+	ReportTo  string
 	LinkHint  string // stands before the address, for whom the button does nothing
 	Facts     []Fact // what happened: when, where, on which device
 	Note      string // what to do if this is unexpected
@@ -68,7 +70,7 @@ type Fact struct{ Name, Value string }
 // Templates lists every letter that is sent by e-mail.
 var Templates = []Template{
 	Code, SignIn, SignUp, Recover, VerifyEmail, AddressTaken, NoAccount, Invitation, NewDevice, RefreshReused, PasswordChanged, EmailAdded, EmailChanged, EmailRemoved,
-	PhoneChanged, Deletion,
+	PhoneAdded, PhoneChanged, PhoneRemoved, Secured, Deletion, Kept,
 }
 
 // Preview renders a letter with made-up contents.
@@ -90,6 +92,9 @@ func made(t Template) parts {
 	}
 	if !proofs[t] {
 		at := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
+		if t == Deletion {
+			with.ReportPath = "/not-me"
+		}
 		with.Facts = Facts{When: at, Device: "Firefox, Linux", Place: "198.51.100.7", Address: "a•••@example.com", Until: at.Add(72 * time.Hour)}
 	}
 	return with
@@ -116,6 +121,9 @@ func (r *Renderer) letter(t Template, locale string, with parts) (mail.Message, 
 	if p.Link != "" {
 		m.Links = []string{p.Link}
 	}
+	if p.ReportTo != "" {
+		m.Links = append(m.Links, p.ReportTo)
+	}
 	m.HTML, m.Text, err = r.write(t, p)
 	return m, err
 }
@@ -138,6 +146,12 @@ func (r *Renderer) page(t Template, locale string, with parts) (Page, error) {
 	}
 	if p.Link != "" {
 		p.Action, p.LinkHint = r.say(say, key+".action"), say.Text("letter.link_hint")
+	}
+	if with.Reports {
+		p.Action, p.Note = say.Text("letter.report.action"), say.Text("letter.report.note")
+	}
+	if p.ReportTo = with.report(r.publicURL); p.ReportTo != "" {
+		p.Report = say.Text("letter.report.action")
 	}
 	if p.Code != "" {
 		p.Subject, p.Preheader = p.Code+" · "+p.Heading, p.Code+" · "+p.Lead
@@ -211,6 +225,9 @@ func (p Page) plain() string {
 	if p.Link != "" {
 		paragraph(p.Action + ":\n" + p.Link)
 	}
+	if p.ReportTo != "" {
+		paragraph(p.Report + ":\n" + p.ReportTo)
+	}
 	paragraph(p.Note)
 	paragraph(p.Foot)
 	return strings.TrimRight(b.String(), "\n") + "\n"
@@ -223,12 +240,16 @@ func (r *Renderer) short(t Template, locale string, with parts) (mail.Message, e
 	switch {
 	case with.Code != "":
 		m.Text = say.Text("sms.code", "app", r.app, "code", with.Code)
-	case t == PhoneChanged:
-		m.Text = say.Text("sms.phone_changed", "app", r.app)
-	case t == RefreshReused:
-		m.Text = say.Text("sms.refresh_reused", "app", r.app)
 	default:
-		return m, fmt.Errorf("letters: there is no short message %q", t)
+		key := "sms." + string(t)
+		if _, ok := say.Args(key); !ok {
+			return m, fmt.Errorf("letters: there is no short message %q", t)
+		}
+		if m.Text = say.Text(key, "app", r.app); with.Path != "" { // a link is never cut
+			link := with.link(r.publicURL)
+			m.Text, m.Links = m.Text+" "+link, []string{link}
+		}
+		return m, nil
 	}
 	if link := with.link(r.publicURL); link != "" {
 		m.Text, m.Links = say.Text("sms.link", "app", r.app, "link", link, "code", with.Code), []string{link}

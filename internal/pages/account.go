@@ -48,7 +48,7 @@ func (p *Pages) showAccount(c *web.Call) error {
 func (p *Pages) accountView(c *web.Call) (Account, error) {
 	who := c.Actor.Account
 	v := Account{
-		Page: p.page(c), Person: personOf(who), DeleteAsk: nameOf(c.Actor), Keeps: p.keeps(who),
+		Page: p.page(c), Person: personOf(who), DeleteAsk: nameOf(c.Actor), Keeps: p.Auth.DeletionGrace(who),
 		Password: PasswordState{
 			Set: who.PasswordHash != "", ChangedAt: who.PasswordChangedAt, MinLength: p.MinLength,
 			AskCurrent: auth.AsksCurrent(actor(c)),
@@ -80,12 +80,6 @@ func (p *Pages) accountView(c *web.Call) (Account, error) {
 		})
 	}
 	return v, nil
-}
-
-// keeps reports whether a deletion can be taken back for a while: a letter must reach its
-// person.
-func (p *Pages) keeps(who account.Account) bool {
-	return p.Auth.Rules.DeletionGrace > 0 && who.Email != "" && who.EmailVerified && p.Auth.Post.Ready()
 }
 
 func personOf(a account.Account) Person {
@@ -182,7 +176,7 @@ func (p *Pages) deleteAccount(c *web.Call, v visit) error {
 		return p.back(c, DeleteForm, err, nil)
 	}
 	c.DropSession()
-	if p.keeps(c.Actor.Account) {
+	if p.Auth.DeletionGrace(c.Actor.Account) {
 		c.Redirect("/signed-out?closed=1")
 		return nil
 	}

@@ -57,7 +57,7 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 		{"new-password-refused", pages.NewPassword{Page: link, Address: "m•••@studio.example", MinLength: 8,
 			Problem: link.Problem(invalid.Field("new_password", "breached"), 8)}},
 		{"ask-not-me", ask(signin.NotMe)},
-		{"ask-undo-email", ask(signin.UndoEmail)},
+		{"ask-undo-change", ask(signin.UndoChange)},
 		{"ask-undo-deletion", ask(signin.UndoDeletion)},
 		{"ask-verify-email", ask(signin.VerifyEmail)},
 		{"over-expired-recovery", ended(pages.Expired, signin.Recover, false)},
@@ -65,7 +65,12 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 		{"over-expired-verify", ended(pages.Expired, signin.VerifyEmail, true)},
 		{"over-used-recovery", ended(pages.Used, signin.Recover, false)},
 		{"over-confirmed", ended(pages.Confirmed, signin.VerifyEmail, true)},
-		{"over-restored", ended(pages.Restored, signin.UndoEmail, false)},
+		{"over-secured", ended(pages.Secured, signin.NotMe, false)},
+		{"review", pages.Review{Page: at("/recovery/review"), Next: "/recovery/code?attempt=att_1",
+			Left:    []pages.ReviewRow{{ID: "eml_1", Text: "mara.old@studio.example"}, {ID: "phn_1", Text: "+41791234567"}},
+			Removed: []pages.ReviewRow{{ID: "eml_2", Text: "mara@home.example"}}}},
+		{"keep", pages.Keep{Page: at("/sign-in"), DeleteAt: noon.AddDate(0, 0, 7), Attempt: "att_1", SignInURL: "/sign-in"}},
+		{"keep-senior-only", pages.Keep{Page: at("/sign-in"), DeleteAt: noon.AddDate(0, 0, 7), SignInURL: "/sign-in"}},
 		{"over-kept", ended(pages.Kept, signin.UndoDeletion, false)},
 	}
 }

@@ -54,6 +54,13 @@ func TestAddressStory(t *testing.T) {
 		tab.Wait("#identifier") // every session has ended
 
 		s.Clock.Advance(time.Minute)
+		mia, err := s.Auth.FindAccount(t.Context(), "mia@example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Auth.SetPassword(t.Context(), mia.ID, app.Password); err != nil { // the undo has removed it
+			t.Fatal(err)
+		}
 		thief := s.Client(t, "")
 		thief.Header.Set("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36")
 		thief.SignIn("mia@example.com")

@@ -14,7 +14,7 @@ const (
 	Expired
 	Used
 	Confirmed // the address is
-	Restored  // the address is the main one again
+	Secured   // every session and the password are gone, and no message can be sent
 	Kept      // the account is
 )
 
@@ -34,7 +34,7 @@ func (Over) Screen() string { return "over" }
 // overWords are the keys of what the page says, before "_title" and "_lede".
 var overWords = map[OverState]string{
 	Approved: "over.approved", Denied: "over.denied", Mismatched: "over.mismatch", Elsewhere: "over.elsewhere",
-	Expired: "over.expired", Used: "over.used", Confirmed: "over.confirmed", Restored: "over.restored", Kept: "over.kept",
+	Expired: "over.expired", Used: "over.used", Confirmed: "over.confirmed", Secured: "over.secured", Kept: "over.kept",
 }
 
 // Heading says what happened.
@@ -55,7 +55,7 @@ func (v Over) Lede() string {
 
 // late reports whether something can no longer be taken back.
 func (v Over) late() bool {
-	return v.State == Expired && (v.Purpose == signin.NotMe || v.Purpose == signin.UndoEmail || v.Purpose == signin.UndoDeletion)
+	return v.State == Expired && (v.Purpose == signin.NotMe || v.Purpose == signin.UndoChange || v.Purpose == signin.UndoDeletion)
 }
 
 // Asks reports whether the page has a form for another letter, and Recovers whether it
@@ -66,13 +66,13 @@ func (v Over) Recovers() bool { return v.State == Expired && v.Purpose == signin
 // Begins reports whether an account can be made instead, Secures whether the account may
 // be in danger, and Closes that there is nowhere to go on to.
 func (v Over) Begins() bool  { return v.State == Elsewhere && v.SignUpURL != "" }
-func (v Over) Secures() bool { return v.State == Used || v.State == Restored || v.late() }
+func (v Over) Secures() bool { return v.State == Used || v.late() }
 func (v Over) Closes() bool  { return v.State == Approved }
 
 // Icon goes with the heading.
 func (v Over) Icon() string {
 	switch v.State {
-	case Approved, Confirmed, Restored, Kept:
+	case Approved, Confirmed, Secured, Kept:
 		return "check"
 	case Expired:
 		return "clock"

@@ -12,6 +12,7 @@ import (
 	"github.com/limenauth/limen/internal/issuer"
 	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/session"
+	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/text"
 	"github.com/limenauth/limen/internal/web"
 )
@@ -54,7 +55,7 @@ func (p *Pages) Table() web.Table {
 		{Pattern: "GET /static/{file}", Guard: web.Anyone, Limit: reading, Handle: web.Plain(p.static)},
 		{Pattern: "GET /.well-known/change-password", Guard: web.Anyone, Limit: reading, Handle: web.Page(p.changePasswordURL)},
 	}
-	for _, part := range []web.Table{p.letters(), p.recovery(), p.undoing(), p.account(), p.addresses()} {
+	for _, part := range []web.Table{p.letters(), p.recovery(), p.undoing(), p.reviewing(), p.keeping(), p.account(), p.addresses()} {
 		t = append(t, part...)
 	}
 	return append(t, p.development()...)
@@ -112,10 +113,10 @@ func (p *Pages) show(c *web.Call, status int, v View, onward ...string) error {
 }
 
 // problem shows a form again with what was wrong with it. What no form can help against
-// goes on to the error page.
+// goes on to a page of its own.
 func (p *Pages) problem(page Page, err error) (*Problem, int, error) {
 	f := fault.Of(err)
-	if f.Kind == fault.Internal {
+	if f.Kind == fault.Internal || f.Is(signin.ErrAccountDeleting) {
 		return nil, 0, err
 	}
 	return page.Problem(f, p.MinLength), web.StatusOf(f), nil
@@ -194,7 +195,11 @@ func (p *Pages) visited(read func(*web.Call) (map[string]string, error), fn func
 		if v.from, err = browser(c); err != nil {
 			return err
 		}
-		return fn(c, v)
+		err = fn(c, v)
+		if f := fault.Of(err); err != nil && f.Is(signin.ErrAccountDeleting) {
+			return p.offerKeeping(c, v, f)
+		}
+		return err
 	})
 }
 

@@ -146,7 +146,7 @@ func (p *Pages) recover(c *web.Call, v visit) error {
 	if v.values["new_password"] == "" {
 		return p.showNewPassword(c, v, fault.Invalidate("new_password", "required"))
 	}
-	err := p.Auth.ConfirmRecovery(c.R.Context(), auth.Recovery{
+	review, err := p.Auth.ConfirmRecovery(c.R.Context(), auth.Recovery{
 		Token: tokenOf(c, v), Attempt: secret.Text(v.values["attempt"]), Code: v.values["code"], Password: v.values["new_password"],
 	}, v.from)
 	if err != nil {
@@ -154,6 +154,9 @@ func (p *Pages) recover(c *web.Call, v visit) error {
 	}
 	if _, err := c.Identify(); err != nil {
 		c.DropSession() // it has just ended
+	}
+	if review != nil {
+		return p.beginReview(c, v, *review, nil)
 	}
 	c.Redirect(v.to.link("/sign-in", "changed", "1"))
 	return nil

@@ -18,8 +18,8 @@ const newPassword = "four words nobody guesses"
 func letterLink(t *testing.T, s *app.Server, email string) (link, token string) {
 	t.Helper()
 	m := s.Letter(t, email)
-	if len(m.Links) != 1 {
-		t.Fatalf("%d links in %q", len(m.Links), m.Subject)
+	if len(m.Links) == 0 {
+		t.Fatalf("no link in %q", m.Subject)
 	}
 	_, token, _ = strings.Cut(m.Links[0], "token=")
 	return m.Links[0], token
@@ -156,7 +156,7 @@ func TestNotMe(t *testing.T) {
 		c := s.Client(t, "")
 		s.Clock.Advance(31 * time.Second)
 		screen := follow(t, c, send(t, c, page, "/not-me")).Want(http.StatusOK)
-		says(t, screen, "Whoever it was is signed out")
+		says(t, screen, "every device is signed out")
 		thief.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized)
 		if _, signedIn := c.Cookies()["limen_access"]; signedIn {
 			t.Error("the page signed somebody in")
@@ -165,7 +165,7 @@ func TestNotMe(t *testing.T) {
 		send(t, c, next, "/recovery/new-password", "new_password", newPassword).Want(http.StatusSeeOther)
 		says(t, c.Do("GET", link, nil).Want(http.StatusUnauthorized), "Secure your account")
 		c.Do("POST", "/not-me", url.Values{"token": {token}}).Want(http.StatusUnauthorized)
-		c.Do("POST", "/undo/email", url.Values{"token": {token}}).Want(http.StatusUnauthorized)
+		c.Do("POST", "/undo/change", url.Values{"token": {token}}).Want(http.StatusUnauthorized)
 	})
 }
 
@@ -176,14 +176,15 @@ func TestUndoDeletion(t *testing.T) {
 		c := s.Client(t, "")
 		c.Do("POST", "/sign-in", url.Values{"identifier": {"mia@example.com"}, "password": {app.Password}}).Want(http.StatusSeeOther)
 		page := c.Do("GET", "/account", nil).Want(http.StatusOK)
-		says(t, page, "lets you change your mind")
+		says(t, page, "keep it with the link we send you")
 		closed := follow(t, c, send(t, c, page, "/account/delete", "confirm", "mia@example.com"))
 		says(t, closed, "Your account will be deleted")
 		link, _ := letterLink(t, s, "mia@example.com")
 		page = onlyLooked(t, s, link)
 		in := url.Values{"identifier": {"mia@example.com"}, "password": {app.Password}}
-		s.Client(t, "").Do("POST", "/sign-in", in).Want(http.StatusUnauthorized)
-		says(t, send(t, s.Client(t, ""), page, "/undo/deletion").Want(http.StatusOK), "Your account stays")
+		says(t, s.Client(t, "").Do("POST", "/sign-in", in).Want(http.StatusForbidden), "To keep it, sign in with a code or link.")
+		says(t, page, "This wasn’t me")
+		says(t, send(t, s.Client(t, ""), page, "/undo/deletion").Want(http.StatusOK), "won’t be deleted")
 		send(t, s.Client(t, ""), page, "/undo/deletion").Want(http.StatusUnauthorized)
 		s.Client(t, "").Do("POST", "/sign-in", in).Want(http.StatusSeeOther)
 	})
@@ -215,12 +216,79 @@ func TestAddressLinks(t *testing.T) {
 		link, _ = letterLink(t, s, "old@example.com")
 		page = onlyLooked(t, s, link)
 		c.Do("GET", "/v1/me", nil).Want(http.StatusOK)
-		says(t, send(t, s.Client(t, ""), page, "/undo/email").Want(http.StatusOK), "Your address is back")
-		c.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized)
 		fresh := s.Client(t, "")
-		fresh.SignIn("old@example.com")
+		screen := follow(t, fresh, send(t, fresh, page, "/undo/change"))
+		says(t, screen, "every device is signed out")
+		c.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized)
+		next := send(t, fresh, screen, "/recovery/code", "code", s.CodeFor(t, "old@example.com")).Want(http.StatusOK)
+		send(t, fresh, next, "/recovery/new-password", "new_password", newPassword).Want(http.StatusSeeOther)
+		fresh.Grant(fresh.Do("POST", "/v1/sign-in/password", app.M{"identifier": "old@example.com", "password": newPassword}))
 		if got := fresh.Do("GET", "/v1/me", nil).Want(http.StatusOK).Text("email"); got != "old@example.com" {
 			t.Errorf("letters go to %s", got)
 		}
+	})
+}
+
+// TestKeepingByForms keeps an account that is being deleted, with the code of an email.
+func TestKeepingByForms(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		person(t, s, "mia@example.com")
+		c := s.Client(t, "")
+		c.Do("POST", "/sign-in", url.Values{"identifier": {"mia@example.com"}, "password": {app.Password}}).Want(http.StatusSeeOther)
+		send(t, c, c.Do("GET", "/account", nil).Want(http.StatusOK), "/account/delete", "confirm", "mia@example.com")
+		s.Clock.Advance(time.Minute)
+		fresh := s.Client(t, "")
+		waiting := follow(t, fresh, fresh.Do("POST", "/sign-in/email", url.Values{"identifier": {"mia@example.com"}}))
+		offer := send(t, fresh, waiting, "/sign-in/code", "code", s.CodeFor(t, "mia@example.com")).Want(http.StatusForbidden)
+		says(t, offer, "This account will be deleted on 21 March 2026")
+		send(t, s.Client(t, ""), offer, "/sign-in/keep").Want(http.StatusUnauthorized)
+		send(t, fresh, offer, "/sign-in/keep").Want(http.StatusSeeOther)
+		fresh.Do("GET", "/v1/me", nil).Want(http.StatusOK)
+		says(t, send(t, fresh, offer, "/sign-in/keep").Want(http.StatusUnauthorized), "This took longer")
+	})
+}
+
+// TestReviewByForms removes what a remedy has left and restores what was removed, in the
+// browser that made the remedy and in no other.
+func TestReviewByForms(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := s.Client(t, "")
+		c.SignUp("old@example.com")
+		for _, email := range []string{"left@example.com", "gone@example.com"} {
+			s.Clock.Advance(time.Second)
+			id := c.Do("POST", "/v1/me/emails", app.M{"email": email}).Want(http.StatusCreated).Text("id")
+			c.Do("POST", "/v1/me/emails/"+id+"/verify", app.M{"code": s.CodeFor(t, email)}).Want(http.StatusOK)
+		}
+		s.Clock.Advance(100 * time.Hour)
+		c = s.Client(t, "")
+		c.Header.Set("User-Agent", "curl/8.5.0")
+		c.SignIn("old@example.com")
+		link, _ := letterLink(t, s, "old@example.com")
+		for _, v := range c.Do("GET", "/v1/me/emails", nil).Want(http.StatusOK).JSON()["data"].([]any) {
+			if row := v.(map[string]any); row["email"] == "gone@example.com" {
+				c.Do("DELETE", "/v1/me/emails/"+row["id"].(string), nil).Want(http.StatusNoContent)
+			}
+		}
+		here := s.Client(t, "")
+		review := follow(t, here, send(t, here, onlyLooked(t, s, link), "/not-me"))
+		says(t, review, "left@example.com")
+		says(t, review, "gone@example.com")
+		addresses := func() string {
+			out := ""
+			for _, row := range s.Look(t, "SELECT address FROM email ORDER BY address") {
+				out += row[0] + " "
+			}
+			return out
+		}
+		send(t, s.Client(t, ""), review, "/recovery/review").Want(http.StatusSeeOther) // another browser
+		if got := addresses(); got != "left@example.com old@example.com " {
+			t.Error(got)
+		}
+		review = follow(t, here, send(t, here, review, "/recovery/review")) // the first button: Remove
+		review = follow(t, here, send(t, here, review, "/recovery/review")) // and now: Restore
+		if got := addresses(); got != "gone@example.com old@example.com " {
+			t.Error(got)
+		}
+		says(t, review, "/recovery/code?attempt=")
 	})
 }

@@ -39,7 +39,7 @@ func TestPagesReflectNothing(t *testing.T) {
 	}
 	for _, c := range []*app.Client{s.Client(t, ""), in} {
 		for _, path := range []string{"/", "/sign-in", "/sign-up", "/sign-in/code", "/signed-out", "/account", "/account/confirm", "/nothing-here", "/dev/inbox",
-			"/sign-in/link", "/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/email", "/undo/deletion", "/email/confirm"} {
+			"/sign-in/link", "/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/change", "/undo/deletion", "/email/confirm"} {
 			for _, method := range []string{"GET", "HEAD"} {
 				page := c.Do(method, path+"?"+query.Encode(), nil, "Accept", "text/html")
 				if page.Status >= 500 {
@@ -55,7 +55,7 @@ func TestPagesReflectNothing(t *testing.T) {
 			}
 		}
 		for _, form := range []string{"/sign-in", "/sign-up", "/sign-in/email", "/sign-up/email", "/sign-in/complete", "/sign-in/link", "/sign-in/link/approve",
-			"/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/email", "/undo/deletion", "/email/confirm"} {
+			"/recovery", "/recovery/code", "/recovery/new-password", "/not-me", "/undo/change", "/undo/deletion", "/email/confirm"} {
 			page := c.Do("POST", form, url.Values{
 				"identifier": {evil}, "email": {evil}, "username": {evil}, "password": {"short"}, "attempt": {evil}, "via": {evil}, "code": {evil},
 				"token": {evil}, "device": {evil}, "place": {evil}, "decision": {"approve"}, "match": {""}, "new_password": {evil},

@@ -11,17 +11,9 @@ import (
 	"github.com/limenauth/limen/internal/web"
 )
 
-// undoing are the links that take something back, confirm it or deny it. Opening one
-// changes nothing; its button does the deed and signs nobody in.
+// undoing are the links that undo something, confirm it or report it. Opening one changes
+// nothing; its button does, and signs nobody in.
 func (p *Pages) undoing() web.Table {
-	done := func(purpose signin.Purpose, state OverState, do func(context.Context, secret.Text, session.Browser) error) func(*web.Call, visit) error {
-		return func(c *web.Call, v visit) error {
-			if err := do(c.R.Context(), tokenOf(c, v), v.from); err != nil {
-				return p.linkOver(c, v, purpose, err)
-			}
-			return p.showOver(c, http.StatusOK, v, purpose, state)
-		}
-	}
 	confirm := func(ctx context.Context, token secret.Text, b session.Browser) error {
 		_, err := p.Auth.ConfirmEmail(ctx, auth.EmailProof{Token: token}, b)
 		return err
@@ -29,30 +21,41 @@ func (p *Pages) undoing() web.Table {
 	var t web.Table
 	for _, link := range []struct {
 		purpose signin.Purpose
+		opens   []signin.Purpose // the links that the page is for
 		do      func(*web.Call, visit) error
 	}{
-		{signin.NotMe, p.notMe},
-		{signin.UndoEmail, done(signin.UndoEmail, Restored, p.Auth.UndoEmail)},
-		{signin.UndoDeletion, done(signin.UndoDeletion, Kept, p.Auth.UndoDeletion)},
-		{signin.VerifyEmail, done(signin.VerifyEmail, Confirmed, confirm)},
+		{signin.NotMe, []signin.Purpose{signin.NotMe, signin.UndoChange, signin.UndoDeletion}, p.remedy(signin.NotMe, p.Auth.NotMe)},
+		{signin.UndoChange, []signin.Purpose{signin.UndoChange}, p.remedy(signin.UndoChange, p.Auth.UndoChange)},
+		{signin.UndoDeletion, []signin.Purpose{signin.UndoDeletion}, p.done(signin.UndoDeletion, Kept, p.Auth.UndoDeletion)},
+		{signin.VerifyEmail, []signin.Purpose{signin.VerifyEmail}, p.done(signin.VerifyEmail, Confirmed, confirm)},
 	} {
 		t = append(t,
-			web.Row{Pattern: "GET " + askPaths[link.purpose], Guard: web.Anyone, Limit: reading, Handle: p.asked(p.ask(link.purpose))},
+			web.Row{Pattern: "GET " + askPaths[link.purpose], Guard: web.Anyone, Limit: reading, Handle: p.asked(p.ask(link.purpose, link.opens))},
 			web.Row{Pattern: "POST " + askPaths[link.purpose], Guard: web.Anyone, Limit: trying, Handle: p.posted(link.do)})
 	}
 	return t
 }
 
+// done does what a link is for and says so.
+func (p *Pages) done(purpose signin.Purpose, state OverState, do func(context.Context, secret.Text, session.Browser) error) func(*web.Call, visit) error {
+	return func(c *web.Call, v visit) error {
+		if err := do(c.R.Context(), tokenOf(c, v), v.from); err != nil {
+			return p.linkOver(c, v, purpose, err)
+		}
+		return p.showOver(c, http.StatusOK, v, purpose, state)
+	}
+}
+
 // askPaths are where the letters' links lead.
 var askPaths = map[signin.Purpose]string{
-	signin.NotMe: "/not-me", signin.UndoEmail: "/undo/email", signin.UndoDeletion: "/undo/deletion", signin.VerifyEmail: "/email/confirm",
+	signin.NotMe: "/not-me", signin.UndoChange: "/undo/change", signin.UndoDeletion: "/undo/deletion", signin.VerifyEmail: "/email/confirm",
 }
 
 // ask shows what a link would do.
-func (p *Pages) ask(purpose signin.Purpose) func(*web.Call, visit) error {
+func (p *Pages) ask(purpose signin.Purpose, opens []signin.Purpose) func(*web.Call, visit) error {
 	return func(c *web.Call, v visit) error {
 		token := tokenOf(c, v)
-		subject, err := p.Auth.LinkSubject(c.R.Context(), token, v.from, purpose)
+		subject, err := p.Auth.LinkSubject(c.R.Context(), token, v.from, opens...)
 		if err != nil {
 			return p.linkOver(c, v, purpose, err)
 		}
@@ -60,15 +63,6 @@ func (p *Pages) ask(purpose signin.Purpose) func(*web.Call, visit) error {
 		view.Carry = []Pair{{"token", token.Reveal()}}
 		return p.show(c, http.StatusOK, view)
 	}
-}
-
-// notMe ends what was not its owner and leads on to a new password.
-func (p *Pages) notMe(c *web.Call, v visit) error {
-	owed, err := p.Auth.NotMe(c.R.Context(), tokenOf(c, v), v.from)
-	if err != nil {
-		return p.linkOver(c, v, signin.NotMe, err)
-	}
-	return p.awaitRecovery(c, v, owed, "secured", "1")
 }
 
 // Ask is the page behind a link that takes something back, confirms it or denies it.
@@ -98,3 +92,11 @@ func (v Ask) Lede() string {
 // happened that should not have.
 func (v Ask) Confirms() bool { return v.Purpose == signin.VerifyEmail }
 func (v Ask) Alarms() bool   { return v.Purpose == signin.NotMe }
+
+// ReportPath is where a second button leads that reports instead; "" shows none.
+func (v Ask) ReportPath() string {
+	if v.Purpose == signin.UndoDeletion {
+		return askPaths[signin.NotMe]
+	}
+	return ""
+}

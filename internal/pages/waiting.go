@@ -70,6 +70,9 @@ func (p *Pages) codeForm(c *web.Call, v visit) error { return p.showCode(c, v, n
 // showCode shows the waiting screen of an attempt that this browser holds: where the
 // letter went, the form for its code, and the way on for whoever used its link.
 func (p *Pages) showCode(c *web.Call, v visit, why error) error {
+	if errors.Is(why, signin.ErrAccountDeleting) {
+		return why // the attempt is over
+	}
 	page, changeURL, here := p.page(c), "/sign-in", []string{"attempt", v.values["attempt"]}
 	if v.values["via"] == viaSignUp {
 		changeURL, here = "/sign-up", append(here, "via", viaSignUp)

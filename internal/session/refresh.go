@@ -74,6 +74,7 @@ const (
 	EndedByOperator = "operator"         // by an operator
 	EndedByCap      = "cap"              // too many sessions
 	EndedByPassword = "password_changed" // the password was changed or recovered
+	EndedByRemedy   = "remedy"           // the person undid or reported a change
 	EndedByBan      = "banned"           // the account was banned
 	EndedByDeletion = "deleted"          // the account was deleted
 

@@ -88,6 +88,8 @@ type Attempt struct {
 	ApprovedAt           time.Time
 	// Onward is the application that waits, as oauth.Destination.Encode writes it.
 	Onward string
+	// Proofs are the methods that have succeeded in this attempt.
+	Proofs []Method
 }
 
 // Candidate is the account that a sign-up asks for.

@@ -36,6 +36,9 @@ type Link struct {
 	Attempt    AttemptID
 	Account    account.ID
 	Session    session.ID
+	// RecipientProof is the proof time of the contact that the link was sent to, for links
+	// that belong to no attempt.
+	RecipientProof time.Time
 	// Sealed is what the link needs to do its work, such as an address to restore.
 	Sealed    []byte
 	Showings  int

@@ -26,8 +26,13 @@ const (
 	// VerifyEmail and VerifyPhone add a proven address or number to an account.
 	VerifyEmail Purpose = "verify_email"
 	VerifyPhone Purpose = "verify_phone"
+	// Keep cancels the deletion of an account whose owner has just proven who they are.
+	Keep Purpose = "keep"
+	// Review removes contacts that a remedy has left, and puts removed ones back, in the
+	// browser that made the remedy.
+	Review Purpose = "review"
 	// Links alone have these: they take back what somebody else may have done.
-	UndoEmail    Purpose = "undo_email"
+	UndoChange   Purpose = "undo_change"
 	UndoDeletion Purpose = "undo_deletion"
 	NotMe        Purpose = "not_me"
 )
@@ -46,6 +51,26 @@ const (
 	// prove yet: the credential was chosen a moment ago.
 	NewAccount Method = "new_account"
 )
+
+// ParseMethods reads what JoinMethods wrote.
+func ParseMethods(list string) []Method {
+	var out []Method
+	for name := range strings.SplitSeq(list, ",") {
+		if name != "" {
+			out = append(out, Method(name))
+		}
+	}
+	return out
+}
+
+// JoinMethods writes methods as one text, separated by commas.
+func JoinMethods(methods []Method) string {
+	names := make([]string, len(methods))
+	for i, m := range methods {
+		names[i] = string(m)
+	}
+	return strings.Join(names, ",")
+}
 
 // AMR returns the authentication method reference of RFC 8176 for the access token.
 func (m Method) AMR() string {
@@ -75,6 +100,7 @@ func AMRs(methods []string) []string {
 var (
 	ErrInvalidCredentials = fault.New(fault.Unauthenticated, "invalid_credentials", "That sign-in and password don't match. Check both, or reset your password.")
 	ErrAccountBanned      = fault.New(fault.Denied, "account_banned", "This account has been closed. Contact the people who run this site.")
+	ErrAccountDeleting    = fault.New(fault.Denied, "account_deleting", "This account will be deleted. To keep it, sign in with a code or link.")
 	ErrReauthenticate     = fault.New(fault.Denied, "reauthentication_required", "Confirm it's you, then try again.")
 )
 
@@ -105,11 +131,13 @@ func Next(s State, t Terms) (session.Granted, error) {
 	if len(s.Proofs) == 0 || s.Account.ID == "" {
 		return session.Granted{}, ErrInvalidCredentials
 	}
-	if s.Account.Barred() {
-		if slices.Equal(s.Proofs, []Method{Password}) {
-			return session.Granted{}, ErrInvalidCredentials
-		}
+	switch {
+	case s.Account.Banned() && slices.Equal(s.Proofs, []Method{Password}):
+		return session.Granted{}, ErrInvalidCredentials
+	case s.Account.Banned():
 		return session.Granted{}, ErrAccountBanned
+	case s.Account.Deleting():
+		return session.Granted{}, ErrAccountDeleting.WithDeletion(s.Account.DeleteAt, "")
 	}
 	if s.Purpose == Reauthenticate {
 		return again(s, t)

@@ -46,7 +46,7 @@ const (
 	sqlAccountEpoch  = `UPDATE account SET epoch = epoch + 1 WHERE id = $1`
 	sqlAccountBan    = `UPDATE account SET banned_at = $1, updated_at = $2 WHERE id = $3`
 	sqlAccountDelete = `DELETE FROM account WHERE id = $1`
-	sqlAccountClose  = `UPDATE account SET delete_at = $1, updated_at = $2 WHERE id = $3`
+	sqlAccountClose  = `UPDATE account SET delete_at = $1, delete_requested_at = $2, delete_senior_proof = $3, updated_at = $4 WHERE id = $5`
 	sqlAccountsDue   = `SELECT a.id FROM account a WHERE a.delete_at <= $1 ORDER BY a.delete_at LIMIT $2`
 )
 
@@ -197,9 +197,15 @@ func (tx *Tx) SetBan(ctx context.Context, id account.ID, since time.Time) error 
 	return err
 }
 
-// SetDeletion says when the person is to be forgotten; the zero time takes that back.
-func (tx *Tx) SetDeletion(id account.ID, at time.Time) error {
-	return tx.post(sqlAccountClose, when(at), when(tx.Now), string(id))
+// SetDeletion says when the account is to be deleted, and the latest proof time that is
+// senior now: only a contact at least as old can keep the account.
+func (tx *Tx) SetDeletion(id account.ID, at, seniorProof time.Time) error {
+	return tx.post(sqlAccountClose, when(at), when(tx.Now), when(seniorProof), when(tx.Now), string(id))
+}
+
+// CancelDeletion keeps the account.
+func (tx *Tx) CancelDeletion(id account.ID) error {
+	return tx.post(sqlAccountClose, nil, nil, nil, when(tx.Now), string(id))
 }
 
 // DueDeletions lists accounts whose time has come, the longest overdue first.

@@ -14,11 +14,11 @@ import (
 const attemptColumns = `id, secret_hash, purpose, account_id, session_id, decoy, known_device, address, address_key,
 	candidate, browser_hash, delivery, locale, code_hash, code_sent_at, code_expires_at, tries, sends,
 	created_at, expires_at, ended_at, outcome, channel, subject_id, credential_version, match_digits, place, device,
-	approved_at, onward`
+	approved_at, onward, proofs`
 
 const (
 	sqlAttemptInsert = `INSERT INTO attempt (` + attemptColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)`
 	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
 	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
 	sqlAttemptFor  = `SELECT ` + attemptColumns + ` FROM attempt
@@ -55,13 +55,14 @@ const (
 func scanAttempt(scan func(...any) error) (signin.Attempt, error) {
 	var a signin.Attempt
 	var version sql.NullInt64
+	var proofs string
 	err := scan(&a.ID, &a.SecretHash, &a.Purpose, optional(&a.Account), optional(&a.Session), &a.Decoy, &a.KnownDevice,
 		optional(&a.Address.Text), optional(&a.Address.Key), &a.Candidate, &a.BrowserHash, &a.Delivery, &a.Locale,
 		&a.CodeHash, stamp(&a.SentAt), stamp(&a.CodeExpires), &a.Tries, &a.Sends,
 		stamp(&a.CreatedAt), stamp(&a.ExpiresAt), stamp(&a.EndedAt), optional(&a.Outcome), optional(&a.Channel),
 		optional(&a.Subject), &version, optional(&a.Match), optional(&a.Place), optional(&a.Device), stamp(&a.ApprovedAt),
-		optional(&a.Onward))
-	a.CredentialVersion = version.Int64
+		optional(&a.Onward), optional(&proofs))
+	a.CredentialVersion, a.Proofs = version.Int64, signin.ParseMethods(proofs)
 	if a.Channel == "" {
 		a.Channel = account.ByEmail // as before there was another
 	}
@@ -102,7 +103,8 @@ func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
 		null(string(a.Session)), a.Decoy, a.KnownDevice, null(a.Address.Text), null(a.Address.Key), a.Candidate, a.BrowserHash,
 		string(a.Delivery), a.Locale, a.CodeHash, when(a.SentAt), when(a.CodeExpires), a.Tries, a.Sends,
 		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome), null(string(a.Channel)), null(a.Subject),
-		a.CredentialVersion, null(a.Match), null(a.Place), null(a.Device), when(a.ApprovedAt), null(a.Onward))
+		a.CredentialVersion, null(a.Match), null(a.Place), null(a.Device), when(a.ApprovedAt), null(a.Onward),
+		null(signin.JoinMethods(a.Proofs)))
 	return err
 }
 

@@ -280,6 +280,11 @@ func (tx *Tx) EndOtherSessions(ctx context.Context, owner account.ID, keep sessi
 	if err != nil {
 		return err
 	}
+	return tx.publishEnded(ctx, rows, owner, reason, until)
+}
+
+// publishEnded publishes every session whose id is in rows.
+func (tx *Tx) publishEnded(ctx context.Context, rows answer, owner account.ID, reason string, until time.Time) error {
 	ended, err := collect(rows, func(scan func(...any) error) (id session.ID, err error) { return id, scan(&id) })
 	if err != nil {
 		return err

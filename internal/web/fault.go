@@ -29,6 +29,8 @@ type Problem struct {
 	Errors    map[string]string `json:"errors,omitempty" doc:"What is wrong, by field."`
 	TriesLeft *int              `json:"tries_left,omitempty" doc:"With code_incorrect."`
 	Factors   []string          `json:"factors,omitempty" doc:"With reauthentication_required: the proofs that would do."`
+	DeleteAt  *time.Time        `json:"delete_at,omitempty" doc:"With account_deleting."`
+	Attempt   string            `json:"attempt,omitempty" doc:"With account_deleting, where this browser can keep the account."`
 	RequestID string            `json:"request_id"`
 }
 
@@ -133,11 +135,16 @@ func retryAfter(d time.Duration) string {
 }
 
 func (c *Call) writeProblem(f *fault.Fault, status int) {
-	body, err := json.Marshal(Problem{
+	p := Problem{
 		Type: c.hall.CodesURL + "#" + f.Code, Title: title(f.Code), Status: status,
 		Code: f.Code, Detail: f.Detail, Errors: f.Fields, TriesLeft: f.TriesLeft, Factors: f.Factors,
-		RequestID: c.RequestID,
-	})
+		Attempt: f.Attempt, RequestID: c.RequestID,
+	}
+	if !f.DeleteAt.IsZero() {
+		at := f.DeleteAt.UTC()
+		p.DeleteAt = &at
+	}
+	body, err := json.Marshal(p)
 	if err != nil {
 		panic("web: a problem does not encode: " + err.Error())
 	}

@@ -64,7 +64,8 @@ func (s *Server) Look(t testing.TB, query string, args ...any) [][]string {
 
 // Tables are the tables whose rows a deed can leave.
 func Tables() []string {
-	return []string{"account", "email", "phone", "session", "attempt", "link", "code_budget", "handover", "event", "revocation", "outbox"}
+	return []string{"account", "email", "phone", "session", "attempt", "link", "code_budget", "handover", "event", "revocation", "outbox",
+		"removed_contact", "sms_notice"}
 }
 
 // Count returns how many rows each table holds.
