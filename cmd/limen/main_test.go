@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"await": await, "post": post, "jsonenv": jsonenv, "exits": exits,
+			"await": await, "until": until, "post": post, "jsonenv": jsonenv, "equal": equal, "exits": exits,
 		},
 	})
 }
@@ -84,6 +84,34 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	ts.Fatalf("%s does not answer", args[0])
+}
+
+// until asks with the bearer token in FILE until the status is as named, for the ten seconds
+// that any news may take to reach a running server: until STATUS URL FILE
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: until STATUS URL FILE")
+	}
+	r, err := http.NewRequest(http.MethodGet, args[1], nil)
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer "+ts.ReadFile(args[2]))
+	got := ""
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		res, err := http.DefaultClient.Do(r)
+		ts.Check(err)
+		res.Body.Close()
+		if got = fmt.Sprint(res.StatusCode); got == args[0] {
+			return
+		}
+	}
+	ts.Fatalf("%s answers %s for ten seconds, want %s", args[1], got, args[0])
+}
+
+// equal compares two texts: equal A B
+func equal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || args[0] != args[1] {
+		ts.Fatalf("%q are not equal", args)
+	}
 }
 
 // post sends a JSON body, demands the status and keeps the answer: post URL BODY STATUS FILE

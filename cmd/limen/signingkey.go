@@ -2,19 +2,22 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/limenauth/limen/internal/app"
 )
 
 type signingKeyCommand struct {
 	List   signingKeyList   `cmd:"" help:"List the signing keys."`
-	Rotate signingKeyRotate `cmd:"" help:"Let the next key sign from now on. Tokens of the old key stay valid until they expire."`
+	Rotate signingKeyRotate `cmd:"" help:"Let the next key sign in 15 seconds. Tokens of the old key stay valid until they expire."`
+	Revoke signingKeyRevoke `cmd:"" help:"End a key that has leaked. Its tokens are refused at once, and the next key signs."`
 }
 
 // Help returns the examples.
 func (signingKeyCommand) Help() string {
 	return `limen signing-key list
-limen signing-key rotate`
+limen signing-key rotate
+limen signing-key revoke sig_01k3c5x5s1f7s8z0v7m1w2q3r4`
 }
 
 type signingKeyList struct {
@@ -41,9 +44,9 @@ func (c signingKeyList) Run(x *call) error {
 			}
 			return x.printList(rows, "")
 		}
-		t := x.table("KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "RETIRED")
+		t := x.table("KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "SIGNS UNTIL", "REVOKED")
 		for _, k := range keys {
-			t.row(k.ID, k.Alg, string(k.State), when(k.CreatedAt), when(k.ActiveAt), when(k.RetiredAt))
+			t.row(k.ID, k.Alg, string(k.State), when(k.CreatedAt), when(k.ActiveAt), when(k.RetiredAt), when(k.RevokedAt))
 		}
 		return t.flush()
 	})
@@ -52,7 +55,7 @@ func (c signingKeyList) Run(x *call) error {
 func signingKeyRecord(k app.KeyInfo) record {
 	return record{
 		{"id", k.ID}, {"alg", k.Alg}, {"state", k.State}, {"created_at", instant(k.CreatedAt)},
-		{"active_at", instant(k.ActiveAt)}, {"retired_at", instant(k.RetiredAt)}, {"removed_at", instant(k.RemovedAt)},
+		{"active_at", instant(k.ActiveAt)}, {"retired_at", instant(k.RetiredAt)}, {"revoked_at", instant(k.RevokedAt)},
 	}
 }
 
@@ -63,17 +66,47 @@ type signingKeyRotate struct {
 // Help returns the examples.
 func (signingKeyRotate) Help() string { return `limen signing-key rotate` }
 
-// Run rotates and prints the key that signs now.
+// Run plans the change and prints the key that will sign.
 func (c signingKeyRotate) Run(x *call) error {
 	return x.operate(func(o *app.Operator) error {
-		key, err := o.RotateSigningKey(x.ctx)
+		signing, next, err := o.RotateSigningKey(x.ctx)
 		if err != nil {
 			return err
 		}
 		if c.JSON {
-			return x.printJSON(signingKeyRecord(key))
+			return x.printJSON(record{{"signing", signingKeyRecord(signing)}, {"next", signingKeyRecord(next)}})
 		}
-		_, err = fmt.Fprintln(x.out, key.ID)
+		fmt.Fprintf(x.err, "%s signs until %s, from then on:\n", signing.ID, next.ActiveAt.UTC().Format(time.TimeOnly+" MST"))
+		_, err = fmt.Fprintln(x.out, next.ID)
+		return err
+	})
+}
+
+type signingKeyRevoke struct {
+	Key  string `arg:"" help:"Id of the key: the kid in the header of its tokens."`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Help returns the examples.
+func (signingKeyRevoke) Help() string {
+	return `limen signing-key revoke sig_01k3c5x5s1f7s8z0v7m1w2q3r4
+limen signing-key revoke sig_01k3c5x5s1f7s8z0v7m1w2q3r4 --json`
+}
+
+// Run revokes the key and prints the one that signs now.
+func (c signingKeyRevoke) Run(x *call) error {
+	return x.operate(func(o *app.Operator) error {
+		revoked, signing, next, err := o.RevokeSigningKey(x.ctx, c.Key)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return x.printJSON(record{
+				{"revoked", signingKeyRecord(revoked)}, {"signing", signingKeyRecord(signing)}, {"next", signingKeyRecord(next)},
+			})
+		}
+		fmt.Fprintf(x.err, "%s is revoked: every server refuses its tokens within 10 seconds. This key signs:\n", revoked.ID)
+		_, err = fmt.Fprintln(x.out, signing.ID)
 		return err
 	})
 }

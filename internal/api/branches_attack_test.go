@@ -37,6 +37,9 @@ func eachWatched(t *testing.T, settings app.Settings, test func(t *testing.T, s 
 
 // ask runs a question and tells what it cost.
 func (s watched) ask(t *testing.T, question func() *app.Answer) (*app.Answer, cost) {
+	if err := s.Issuer.ReadSigningKeys(t.Context()); err != nil { // as a server does every two seconds
+		t.Fatal(err)
+	}
 	before, hashes := s.Count(t), s.Auth.Queue.Stats().Done
 	if s.statements != nil {
 		s.statements.Take()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/limenauth/limen/internal/fault"
@@ -77,10 +78,10 @@ type jwk struct {
 }
 
 func (a *API) jwks(c *web.Call) error {
-	// Ten minutes: the next key is published long before it signs.
-	c.W.Header().Set("Cache-Control", "public, max-age=600")
+	document, fresh := a.Issuer.JWKS()
+	c.W.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(fresh.Seconds())))
 	c.AnyOrigin()
-	return c.Write(http.StatusOK, "application/jwk-set+json", a.Issuer.JWKS())
+	return c.Write(http.StatusOK, "application/jwk-set+json", document)
 }
 
 func (a *API) openapi(c *web.Call) error {

@@ -141,21 +141,20 @@ type cursor struct {
 // revocation is one entry of the feed.
 type revocation struct {
 	ID        string    `json:"id"`
-	Kind      string    `json:"kind" enum:"session,user" doc:"user refuses every token of the person with iat <= at."`
+	Kind      string    `json:"kind" enum:"session,user,key" doc:"user refuses every token of the person with iat <= at, key every token with that kid."`
 	SessionID *string   `json:"session_id"`
-	UserID    string    `json:"user_id"`
+	UserID    *string   `json:"user_id" doc:"null for a key."`
+	KeyID     *string   `json:"kid" doc:"The signing key; null unless for a key."`
 	At        time.Time `json:"at"`
 	Reason    string    `json:"reason"`
 	Until     time.Time `json:"until" doc:"When the last token concerned has expired."`
 }
 
 func revocationOf(r issuer.Revocation) revocation {
-	out := revocation{ID: r.ID, Kind: r.Kind, UserID: string(r.Account), At: r.At, Reason: r.Reason, Until: r.Until}
-	if r.Session != "" {
-		id := string(r.Session)
-		out.SessionID = &id
+	return revocation{
+		ID: r.ID, Kind: r.Kind, SessionID: orNull(string(r.Session)), UserID: orNull(string(r.Account)), KeyID: orNull(r.KeyID),
+		At: r.At, Reason: r.Reason, Until: r.Until,
 	}
-	return out
 }
 
 const feedPage = 100

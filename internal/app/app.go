@@ -252,6 +252,9 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 			Algorithm: issuer.Algorithm(cfg.SigningAlg), KeyLife: cfg.SigningKeyLife, KeyOverlap: cfg.SigningOverlap,
 		},
 	}
+	if a.Mode == Operation {
+		return a.Issuer.OpenBeside(ctx)
+	}
 	return a.Issuer.Open(ctx)
 }
 

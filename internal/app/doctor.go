@@ -97,7 +97,14 @@ func (a *App) checkSigningKeys(ctx context.Context) (Check, error) {
 	if err != nil {
 		return Check{}, err
 	}
-	c := Check{Name: "signing keys", Outcome: Healthy, Detail: fmt.Sprintf("%d published", len(keys))}
+	c := Check{Name: "signing keys", Outcome: Healthy}
+	published := 0
+	for _, k := range keys {
+		if k.State != "revoked" {
+			published++
+		}
+	}
+	c.Detail = fmt.Sprintf("%d published", published)
 	for _, k := range keys {
 		if k.State == "current" {
 			c.Detail += fmt.Sprintf(", %s signs with %s since %s", k.ID, k.Algorithm, k.ActiveAt.Format(time.DateOnly))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
+	"github.com/limenauth/limen/internal/issuer"
 	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/sms"
@@ -30,7 +31,8 @@ func (a *App) Run(ctx context.Context) {
 	defer context.AfterFunc(ctx, a.drain)()
 	var jobs sync.WaitGroup
 	jobs.Go(func() { a.Post.Run(ctx) })
-	jobs.Go(func() { a.every(ctx, tendEvery, "signing keys", a.Issuer.TendKeys) })
+	jobs.Go(func() { a.every(ctx, issuer.KeysEvery, "signing keys: reading", a.Issuer.ReadSigningKeys) })
+	jobs.Go(func() { a.every(ctx, tendEvery, "signing keys: tending", a.Issuer.TendKeys) })
 	jobs.Go(func() { a.every(ctx, sweepEvery, "sweep", a.Sweep) })
 	jobs.Wait()
 }

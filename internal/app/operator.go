@@ -180,16 +180,25 @@ func (o *Operator) SigningKeys(ctx context.Context) ([]KeyInfo, error) {
 }
 
 func keyInfo(k issuer.KeyInfo) KeyInfo {
-	states := map[string]KeyState{"previous": KeyPrevious, "current": KeySigning, "next": KeyNext}
+	states := map[string]KeyState{"previous": KeyPrevious, "current": KeySigning, "next": KeyNext, "revoked": KeyRevoked}
 	return KeyInfo{
-		ID: k.ID, Alg: string(k.Algorithm), State: states[k.State], CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt,
+		ID: k.ID, Alg: string(k.Algorithm), State: states[k.State],
+		CreatedAt: k.CreatedAt, ActiveAt: k.ActiveAt, RetiredAt: k.RetiredAt, RevokedAt: k.RevokedAt,
 	}
 }
 
-// RotateSigningKey makes the next key sign and publishes another next one.
-func (o *Operator) RotateSigningKey(ctx context.Context) (KeyInfo, error) {
-	k, err := o.app.Issuer.RotateSigningKey(ctx, auth.Operator)
-	return keyInfo(k), err
+// RotateSigningKey brings the change to the next signing key forward, to seconds from now,
+// and publishes another next one. It returns the key that signs and the one that follows.
+func (o *Operator) RotateSigningKey(ctx context.Context) (signing, next KeyInfo, err error) {
+	plan, err := o.app.Issuer.RotateSigningKey(ctx, auth.Operator)
+	return keyInfo(plan.Current), keyInfo(plan.Next), err
+}
+
+// RevokeSigningKey ends a signing key at once. It returns it, the key that signs now and
+// the one that follows.
+func (o *Operator) RevokeSigningKey(ctx context.Context, id string) (revoked, signing, next KeyInfo, err error) {
+	gone, plan, err := o.app.Issuer.RevokeSigningKey(ctx, id, auth.Operator)
+	return keyInfo(gone), keyInfo(plan.Current), keyInfo(plan.Next), err
 }
 
 // CreateServerKey makes a server key; its secret is shown once.

@@ -21,12 +21,12 @@ type NewUser struct {
 // KeyState is where a signing key stands in its life.
 type KeyState string
 
-// The states of a signing key, in the order they are passed.
+// The states of a signing key, in the order they are passed. A key can be revoked in any.
 const (
 	KeyNext     KeyState = "next"     // published, does not sign yet
 	KeySigning  KeyState = "signing"  // signs
 	KeyPrevious KeyState = "previous" // published for the tokens it signed
-	KeyRemoved  KeyState = "removed"  // no longer published
+	KeyRevoked  KeyState = "revoked"  // not published; its tokens are refused
 )
 
 // KeyInfo is what may be told about a signing key. A zero time has not come.
@@ -36,8 +36,8 @@ type KeyInfo struct {
 	State     KeyState
 	CreatedAt time.Time
 	ActiveAt  time.Time // when it begins or began to sign
-	RetiredAt time.Time
-	RemovedAt time.Time
+	RetiredAt time.Time // when it stops or stopped signing
+	RevokedAt time.Time
 }
 
 // ServerKeyInfo is what may be told about a server key after it was made.

@@ -67,6 +67,7 @@ const (
 	CampaignMoved Type = "campaign.moved"
 
 	SigningKeyRotated Type = "signing_key.rotated"
+	SigningKeyRevoked Type = "signing_key.revoked"
 	ServerKeyCreated  Type = "server_key.created"
 	ServerKeyRevoked  Type = "server_key.revoked"
 )
@@ -276,8 +277,12 @@ var Types = map[Type]Spec{
 		Outcome: Success, Data: []string{"campaign", "state", "segment", "count"},
 	},
 	SigningKeyRotated: {
-		Meaning: "The next key signs access tokens from now on.",
-		Outcome: Success, Data: []string{"key", "alg", "reason"},
+		Meaning: "An administrator brought the change of the signing key forward; key signs from active_at on.",
+		Outcome: Success, Data: []string{"key", "alg", "active_at"},
+	},
+	SigningKeyRevoked: {
+		Meaning: "An administrator revoked a signing key, so its tokens are refused at once; successor signs in its place.",
+		Outcome: Success, Data: []string{"key", "alg", "successor"},
 	},
 	ServerKeyCreated: {
 		Meaning: "A server key was created.",

@@ -113,20 +113,30 @@ func (i *Issuer) Authenticate(ctx context.Context, token secret.Text) (Authentic
 	return Authenticated{Account: who, Session: signin.Shown(s, claims.AuthTime, claims.ACR, claims.AMR), Claims: claims}, nil
 }
 
-// verify checks signature, type, issuer, audience and time (ASVS 9.1, 9.2).
+// verify checks signature, type, issuer, audience and time (ASVS 9.1, 9.2). A signature is
+// remembered for as long as its key is published.
 func (i *Issuer) verify(ctx context.Context, token secret.Text) (Claims, error) {
 	if len(token) == 0 || len(token) > maxToken {
 		return Claims{}, session.ErrUnauthenticated
 	}
 	now := i.Now()
+	if !i.ring.now.Load().trusted(now) {
+		if err := i.reload(ctx, func(p *picture) bool { return p.trusted(now) }); err != nil {
+			return Claims{}, err
+		}
+	}
 	name := sha256.Sum256([]byte(token))
 	claims, kid, known := i.verified.find(name)
-	if !known || i.ring.now.Load().byID[kid] == nil {
+	k := i.ring.now.Load().byID[kid]
+	if !known || k == nil {
 		var err error
-		if claims, kid, err = i.open(ctx, token.Reveal()); err != nil {
+		if claims, k, err = i.open(ctx, token.Reveal()); err != nil {
 			return Claims{}, session.ErrUnauthenticated.Because(err)
 		}
-		i.verified.remember(name, claims, kid, now)
+		i.verified.remember(name, claims, k.row.ID, now)
+	}
+	if !k.signed(claims.IssuedAt) {
+		return Claims{}, session.ErrUnauthenticated.Because(errRetired)
 	}
 	if ahead := now.Add(leeway).Unix(); now.Unix() >= claims.Expires || ahead < claims.IssuedAt || ahead < claims.NotBefore {
 		return Claims{}, session.ErrUnauthenticated
@@ -139,6 +149,7 @@ var (
 	errType     = errors.New("not of type at+jwt")
 	errCritical = errors.New("demands to be read in another way (crit, b64 or zip)")
 	errKey      = errors.New("signed by a key that is not published")
+	errRetired  = errors.New("younger than the retirement of its key")
 	errAlg      = errors.New("signed with another algorithm than its key's")
 	errClaims   = errors.New("a claim that every access token carries is missing")
 	errAudience = errors.New("for another issuer or audience")
@@ -149,42 +160,42 @@ var algorithms = []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.RS256}
 
 // open checks the signature with the key that the token names, and whom it is for. The
 // tokens of sdk/go/testdata/tokens.json are refused here and there alike.
-func (i *Issuer) open(ctx context.Context, token string) (c Claims, kid string, err error) {
+func (i *Issuer) open(ctx context.Context, token string) (c Claims, k *key, err error) {
 	if err := checkForm(token); err != nil {
-		return c, "", err
+		return c, nil, err
 	}
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
-		return c, "", err
+		return c, nil, err
 	}
 	if len(jws.Signatures) != 1 {
-		return c, "", errShape
+		return c, nil, errShape
 	}
 	header := jws.Signatures[0].Protected
 	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != tokenType {
-		return c, "", errType
+		return c, nil, errType
 	}
-	k := i.keyByID(ctx, header.KeyID)
+	k = i.keyByID(ctx, header.KeyID)
 	if k == nil {
-		return c, "", errKey
+		return c, nil, errKey
 	}
 	if header.Algorithm != k.row.Alg {
-		return c, "", errAlg
+		return c, nil, errAlg
 	}
 	payload, err := jws.Verify(k.public)
 	if err != nil {
-		return c, "", err
+		return c, nil, err
 	}
 	if err := strict.Unmarshal(payload, &c); err != nil {
-		return c, "", err
+		return c, nil, err
 	}
 	if c.Session == "" || c.Subject == "" || c.Client == "" || c.ID == "" || c.IssuedAt <= 0 {
-		return c, "", errClaims
+		return c, nil, errClaims
 	}
 	if c.Issuer != i.Terms.Issuer || c.Audience != i.Terms.Audience {
-		return c, "", errAudience
+		return c, nil, errAudience
 	}
-	return c, k.row.ID, nil
+	return c, k, nil
 }
 
 // checkForm demands that header and claims can be read in one way only: base64url as we
@@ -246,36 +257,6 @@ func halfPair(text []byte) bool {
 	return false
 }
 
-// reloadPatience bounds the wait of those who ask for a key that is being read.
-const reloadPatience = 2 * time.Second
-
-// keyByID finds a published key. An unknown name may be a key that another process made
-// a moment ago: the table is read again, at most once a second. Whoever asks meanwhile
-// waits for what the first one reads, or a new key would refuse all its callers but one.
-func (i *Issuer) keyByID(ctx context.Context, id string) *key {
-	if k := i.ring.now.Load().byID[id]; k != nil {
-		return k
-	}
-	if !secret.HasForm(id, "sig") {
-		return nil
-	}
-	i.verified.reloading.Lock()
-	defer i.verified.reloading.Unlock()
-	if k := i.ring.now.Load().byID[id]; k != nil {
-		return k
-	}
-	if !i.verified.mayReload(i.Now()) {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadPatience) // others depend on it
-	defer cancel()
-	if err := i.loadKeys(ctx); err != nil {
-		i.Log.Error("signing keys could not be read again", "error", err)
-		return nil
-	}
-	return i.ring.now.Load().byID[id]
-}
-
 // verifiedTokens remembers whose signature was good, by the hash of the whole token. It
 // is bounded: a full shard forgets the expired, then anybody.
 type verifiedTokens struct {
@@ -283,8 +264,6 @@ type verifiedTokens struct {
 		mu    sync.Mutex // guards known; held for one look-up
 		known map[[sha256.Size]byte]verifiedToken
 	}
-	reloading sync.Mutex // guards reloaded; held while the keys are read again
-	reloaded  time.Time
 }
 
 type verifiedToken struct {
@@ -329,13 +308,4 @@ func (v *verifiedTokens) remember(name [sha256.Size]byte, c Claims, kid string, 
 	}
 	c.AMR, c.Roles = slices.Clip(c.AMR), slices.Clip(c.Roles)
 	s.known[name] = verifiedToken{claims: c, kid: kid}
-}
-
-// mayReload is asked under reloading. A clock that was set back allows it.
-func (v *verifiedTokens) mayReload(now time.Time) bool {
-	if since := now.Sub(v.reloaded); 0 <= since && since < time.Second {
-		return false
-	}
-	v.reloaded = now
-	return true
 }

@@ -13,7 +13,11 @@
 //
 // Keys are published before they sign and after they have signed, so no verifier ever
 // meets an unknown one: previous, current and next stand in the JWKS, and the clock
-// alone makes next current, in all processes at the same instant.
+// alone makes next current, in all processes at the same instant. A key that has retired
+// is published until its last token has expired, and signs nothing younger than its
+// retirement: a token that says so is refused. A key that was revoked is refused in every
+// process at once: servers read the keys every two seconds, and none trusts what it read
+// more than ten seconds ago.
 //
 // Invariants. Issue takes nothing but a session.Granted. No signing happens inside a
 // transaction. Private keys are sealed at rest under their row's id.
@@ -46,7 +50,7 @@ type Terms struct {
 	Algorithm Algorithm
 	// KeyLife is how long a key signs before the next one takes over.
 	KeyLife time.Duration
-	// KeyOverlap is how long a key is published before it signs and after.
+	// KeyOverlap is how long a key is published before it signs.
 	KeyOverlap time.Duration
 }
 
@@ -86,10 +90,18 @@ func NewKeys(r *secret.Ring) Keys {
 	}
 }
 
-// Open loads the signing keys, making the first ones if there are none.
+// Open makes a server ready: it loads the signing keys, making the first ones if there are
+// none and a next one of the algorithm of the settings.
 func (i *Issuer) Open(ctx context.Context) error {
 	i.verified = newVerifiedTokens()
-	return i.TendKeys(ctx)
+	return i.AdoptAlgorithm(ctx)
+}
+
+// OpenBeside makes a process ready that works beside servers: it loads the signing keys and
+// makes none.
+func (i *Issuer) OpenBeside(ctx context.Context) error {
+	i.verified = newVerifiedTokens()
+	return i.loadKeys(ctx)
 }
 
 // Issue makes the tokens of a grant.

@@ -3,244 +3,158 @@ package issuer
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/store"
 )
 
-// Algorithm names how access tokens are signed.
-type Algorithm string
-
-// The algorithms. There is no HS*: a verifier must never be able to sign.
-const (
-	ES256 Algorithm = "ES256"
-	EdDSA Algorithm = "EdDSA"
-	RS256 Algorithm = "RS256"
-)
-
-const rsaBits = 2048
-
 // key is a signing key in use.
 type key struct {
-	row    store.SigningKey
+	row    store.SigningKey // RetiredAt is set as soon as a successor is planned
 	public jose.JSONWebKey
 	signer signer
 }
 
+// signed reports whether a token that claims this time of issue can be of the key: whoever
+// holds a retired key makes no token that is younger than its retirement.
+func (k *key) signed(issuedAt int64) bool {
+	return k.row.RetiredAt.IsZero() || issuedAt <= k.row.RetiredAt.Add(leeway).Unix()
+}
+
+const (
+	// keysTrusted is how long the keys are used that were read from the database. A key that
+	// was revoked elsewhere is refused here after that time at the latest, even if the job
+	// that reads them every KeysEvery is stuck.
+	keysTrusted = 10 * time.Second
+	// KeysEvery is how often a server reads the keys.
+	KeysEvery = 2 * time.Second
+	// keysPatience bounds the wait of those who need keys that are being read.
+	keysPatience = 2 * time.Second
+	// keysPause is the least time between two readings that requests ask for.
+	keysPause = time.Second
+
+	// keysFresh and keysFreshRevoked are how long others may keep the JWKS. The next key is
+	// published long before it signs, so the first is a matter of taste; with the second a
+	// revocation reaches those who follow no feed.
+	keysFresh        = 10 * time.Minute
+	keysFreshRevoked = 5 * time.Minute
+)
+
 // keyring is an immutable picture of the keys, replaced as a whole.
-type keyring struct{ now atomic.Pointer[picture] }
+type keyring struct {
+	now atomic.Pointer[picture]
+
+	mu     sync.Mutex // guards the rest; held while the keys are read, so that no older picture replaces a newer one
+	asked  time.Time  // when a request last had them read
+	failed error      // what came of it
+}
 
 type picture struct {
-	keys []key // in the order in which they sign
-	byID map[string]*key
-	jwks []byte
+	rows    []store.SigningKey // published, in the order in which they sign
+	keys    []key              // the same, open
+	byID    map[string]*key
+	revoked []store.SigningKey
+	jwks    []byte
+	readAt  time.Time
 }
 
-// current returns the key that signs at now: the latest that has become active.
+// current returns the key that signs at now.
 func (p *picture) current(now time.Time) *key {
-	var cur *key
-	for n := range p.keys {
-		if !now.Before(p.keys[n].row.ActiveAt) {
-			cur = &p.keys[n]
-		}
-	}
-	return cur
-}
-
-// KeyInfo tells of a signing key what may be shown.
-type KeyInfo struct {
-	ID        string
-	Algorithm Algorithm
-	State     string // previous, current or next
-	CreatedAt time.Time
-	ActiveAt  time.Time
-	RetiredAt time.Time
-}
-
-// SigningKeys lists the published keys in the order in which they sign.
-func (i *Issuer) SigningKeys(ctx context.Context) ([]KeyInfo, error) {
-	if err := i.loadKeys(ctx); err != nil {
-		return nil, err
-	}
-	p, now := i.ring.now.Load(), i.Now()
-	cur := p.current(now)
-	var out []KeyInfo
-	for n := range p.keys {
-		k := &p.keys[n]
-		info := KeyInfo{
-			ID: k.row.ID, Algorithm: Algorithm(k.row.Alg), State: "previous",
-			CreatedAt: k.row.CreatedAt, ActiveAt: k.row.ActiveAt, RetiredAt: k.row.RetiredAt,
-		}
-		switch {
-		case k == cur:
-			info.State = "current"
-		case now.Before(k.row.ActiveAt):
-			info.State = "next"
-		}
-		out = append(out, info)
-	}
-	return out, nil
-}
-
-// JWKS returns the public keys, previous, current and next, as a JWK set (RFC 7517).
-func (i *Issuer) JWKS() []byte { return i.ring.now.Load().jwks }
-
-// TendKeys keeps a current and a next key in being and removes those whose last token
-// has expired. It is run at start and from time to time, by any number of processes.
-func (i *Issuer) TendKeys(ctx context.Context) error {
-	err := i.Store.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.LockSigningKeys(ctx); err != nil {
-			return err
-		}
-		rows, err := tx.SigningKeys(ctx)
-		if err != nil {
-			return err
-		}
-		return i.tend(ctx, tx, rows)
-	})
-	if err != nil {
-		return fmt.Errorf("signing keys: %w", err)
-	}
-	return i.loadKeys(ctx)
-}
-
-func (i *Issuer) tend(ctx context.Context, tx *store.Tx, rows []store.SigningKey) error {
-	cur := -1
-	for n, r := range rows {
-		if !tx.Now.Before(r.ActiveAt) {
-			cur = n
-		}
-	}
-	if cur < 0 {
-		if err := i.newKey(ctx, tx, tx.Now); err != nil {
-			return err
-		}
-	}
-	if cur == len(rows)-1 { // nothing comes after the current key
-		next := tx.Now.Add(i.Terms.KeyLife)
-		if cur >= 0 {
-			next = rows[cur].ActiveAt.Add(i.Terms.KeyLife)
-		}
-		if earliest := tx.Now.Add(i.Terms.KeyOverlap); next.Before(earliest) {
-			next = earliest
-		}
-		if err := i.newKey(ctx, tx, next); err != nil {
-			return err
-		}
-	}
-	for n, r := range rows[:max(cur, 0)] {
-		if r.RetiredAt.IsZero() {
-			r.RetiredAt = rows[n+1].ActiveAt
-		}
-		if !tx.Now.Before(r.RetiredAt.Add(i.Terms.KeyOverlap + i.Terms.Lifetimes.Access)) {
-			r.RemovedAt = tx.Now
-		}
-		if err := tx.UpdateSigningKey(ctx, r); err != nil {
-			return err
-		}
+	if n := signing(p.rows, now); n >= 0 {
+		return &p.keys[n]
 	}
 	return nil
 }
 
-// RotateSigningKey makes the next key current now and publishes a new next one. Tokens
-// of the old key stay good until they expire.
-func (i *Issuer) RotateSigningKey(ctx context.Context, actor string) (KeyInfo, error) {
-	var promoted store.SigningKey
-	err := i.Store.Tx(ctx, func(tx *store.Tx) error {
-		if err := tx.LockSigningKeys(ctx); err != nil {
-			return err
-		}
-		rows, err := tx.SigningKeys(ctx)
-		if err != nil {
-			return err
-		}
-		for n, r := range rows {
-			if !tx.Now.Before(r.ActiveAt) {
-				if r.RetiredAt.IsZero() {
-					r.RetiredAt = tx.Now
-				}
-			} else {
-				r.ActiveAt, promoted = tx.Now, r
-			}
-			rows[n] = r
-			if err := tx.UpdateSigningKey(ctx, r); err != nil {
-				return err
-			}
-		}
-		if err := i.tend(ctx, tx, rows); err != nil {
-			return err
-		}
-		return tx.Record(ctx, audit.Event{
-			Type: audit.SigningKeyRotated, Outcome: audit.Success, Actor: actor, Data: map[string]string{"key": promoted.ID},
-		})
-	})
-	if err != nil {
-		return KeyInfo{}, err
-	}
-	info := KeyInfo{
-		ID: promoted.ID, Algorithm: Algorithm(promoted.Alg), State: "current", CreatedAt: promoted.CreatedAt, ActiveAt: promoted.ActiveAt,
-	}
-	return info, i.loadKeys(ctx)
+// trusted reports whether the picture is recent. A clock that was set back makes it old.
+func (p *picture) trusted(now time.Time) bool {
+	age := now.Sub(p.readAt)
+	return 0 <= age && age < keysTrusted
 }
 
-// newKey writes a key that signs from active on.
-func (i *Issuer) newKey(ctx context.Context, tx *store.Tx, active time.Time) error {
-	private, err := generate(i.Terms.Algorithm)
-	if err != nil {
-		return err
-	}
-	id := secret.ID("sig", tx.Now)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return err
-	}
-	public, err := json.Marshal(jose.JSONWebKey{Key: private.Public(), KeyID: id, Algorithm: string(i.Terms.Algorithm), Use: "sig"})
-	if err != nil {
-		return err
-	}
-	return tx.InsertSigningKey(ctx, store.SigningKey{
-		ID: id, Alg: string(i.Terms.Algorithm), PublicKey: string(public), Sealed: i.Keys.SigningKeys.Seal(id, der),
-		CreatedAt: tx.Now, ActiveAt: active,
-	})
+// knows reports whether id is the name of a key that is, or was until it was revoked.
+func (p *picture) knows(id string) bool {
+	return p.byID[id] != nil || slices.ContainsFunc(p.revoked, func(k store.SigningKey) bool { return k.ID == id })
 }
 
-func generate(alg Algorithm) (crypto.Signer, error) {
-	switch alg {
-	case ES256:
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case EdDSA:
-		_, private, err := ed25519.GenerateKey(rand.Reader)
-		return private, err
-	case RS256:
-		return rsa.GenerateKey(rand.Reader, rsaBits)
+// JWKS returns the public keys, previous, current and next, as a JWK set (RFC 7517), and
+// how long others may keep it.
+func (i *Issuer) JWKS() (document []byte, fresh time.Duration) {
+	p := i.ring.now.Load()
+	if len(p.revoked) > 0 {
+		return p.jwks, keysFreshRevoked
 	}
-	return nil, fmt.Errorf("%q is no signing algorithm", alg)
+	return p.jwks, keysFresh
+}
+
+// ReadSigningKeys reads the keys again, so that this process knows what another has done
+// to them. A server runs it every KeysEvery.
+func (i *Issuer) ReadSigningKeys(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keysPatience)
+	defer cancel()
+	return i.loadKeys(ctx)
+}
+
+// reload reads the keys again for a request, unless enough is true of what another request
+// has read meanwhile: callers wait for the first of them. It reads at most once a second
+// and repeats until then what came of it.
+func (i *Issuer) reload(ctx context.Context, enough func(*picture) bool) error {
+	i.ring.mu.Lock()
+	defer i.ring.mu.Unlock()
+	if enough(i.ring.now.Load()) {
+		return nil
+	}
+	now := i.Now()
+	if since := now.Sub(i.ring.asked); 0 <= since && since < keysPause {
+		return i.ring.failed
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysPatience) // others depend on it
+	defer cancel()
+	i.ring.asked, i.ring.failed = now, i.readKeys(ctx)
+	return i.ring.failed
+}
+
+// keyByID finds a published key. An unknown name may be a key that another process made
+// a moment ago: the table is read again, or a new key would refuse all its callers.
+func (i *Issuer) keyByID(ctx context.Context, id string) *key {
+	known := func(p *picture) bool { return p.knows(id) }
+	if !known(i.ring.now.Load()) && secret.HasForm(id, "sig") {
+		if err := i.reload(ctx, known); err != nil {
+			i.Log.Error("signing keys could not be read again", "error", err)
+		}
+	}
+	return i.ring.now.Load().byID[id]
 }
 
 // loadKeys replaces the picture of the keys.
 func (i *Issuer) loadKeys(ctx context.Context) error {
+	i.ring.mu.Lock()
+	defer i.ring.mu.Unlock()
+	return i.readKeys(ctx)
+}
+
+// readKeys is called with the lock of the ring held.
+func (i *Issuer) readKeys(ctx context.Context) error {
+	p := &picture{readAt: i.Now(), byID: map[string]*key{}}
 	rows, err := i.Store.SigningKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	p := &picture{keys: make([]key, len(rows)), byID: make(map[string]*key, len(rows))}
-	set := jose.JSONWebKeySet{}
+	p.rows, p.revoked = schedule(rows)
+	p.keys = make([]key, len(p.rows))
+	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	old := i.ring.now.Load()
-	for n, row := range rows {
+	for n, row := range p.rows {
 		if old != nil && old.byID[row.ID] != nil {
 			p.keys[n] = *old.byID[row.ID]
 			p.keys[n].row = row

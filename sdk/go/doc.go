@@ -62,7 +62,7 @@
 // requests wait for one fetch. There is at most one fetch in 10 seconds whatever happens,
 // and at most one a minute for the same unknown key. When the server is away the keys in
 // hand are used on for a day. A key that has left the list takes the tokens it signed
-// with it, also those in memory.
+// with it, also those in memory; the revocation feed says at once that one was revoked.
 //
 // A key counts when use and key_ops, where it has them, allow verifying. A key set with a
 // private or symmetric key, with a kid that appears twice or with an unsound key of ours is
@@ -95,10 +95,11 @@
 //
 // 3. Follow the revocation feed: [WithRevocationFeed], with a server key of scope
 // revocations. One goroutine listens to the server, by event stream where it offers
-// one, else by asking every 500 ms. A request costs two look-ups in memory. An ended
+// one, else by asking every 500 ms. A request costs three look-ups in memory. An ended
 // session is refused within a second; after a ban or a change of roles, tokens issued
-// before it are refused and a refresh brings a new one. Memory: about 150 bytes per
-// ended session, until its tokens have expired, at most 100,000 of them (15 MB).
+// before it are refused and a refresh brings a new one; after a signing key was revoked,
+// all that it signed. Memory: about 150 bytes per ended session, until its tokens have
+// expired, at most 100,000 of them (15 MB).
 //
 // When the feed has had no contact for 30 seconds it is stale: that is logged, told to
 // [WithFeedReport] and shown by [Auth.Status], and the policy decides. [Deny] closes

@@ -48,7 +48,7 @@ type FeedStatus struct {
 	LastContact time.Time // zero = never
 	Stale       bool      // no contact for 30 seconds, or more entries than fit
 	Streaming   bool      // the server pushes; otherwise it is asked every 500 ms
-	Entries     int       // sessions and persons whose tokens are refused
+	Entries     int       // sessions, persons and signing keys whose tokens are refused
 	Err         error     // the newest failure; nil = the last contact was good
 }
 
@@ -56,6 +56,7 @@ var (
 	errFeedStale     = errors.New("the revocation feed is stale")
 	errFeedFull      = errors.New("the revocation feed has more entries than fit")
 	errSessionEnded  = errors.New("the session has ended")
+	errKeyRevoked    = errors.New("the key that signed the token was revoked")
 	errTokenRecalled = errors.New("the token was issued before something about the person changed")
 	errStreamQuiet   = errors.New("the event stream went quiet")
 )
@@ -73,9 +74,9 @@ type feed struct {
 	onStale OnStale
 	report  func(FeedStatus)
 
-	sessions, users *shelf
-	contact         atomic.Int64 // Unix nanoseconds of the last word from the server
-	full            atomic.Bool
+	sessions, users, keys *shelf
+	contact               atomic.Int64 // Unix nanoseconds of the last word from the server
+	full                  atomic.Bool
 
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -97,7 +98,7 @@ type feed struct {
 func newFeed(w *wire, key string, clock func() time.Time, onStale OnStale, report func(FeedStatus)) *feed {
 	return &feed{
 		wire: w, key: key, clock: clock, onStale: onStale, report: report,
-		sessions: newShelf(), users: newShelf(),
+		sessions: newShelf(), users: newShelf(), keys: newShelf(),
 		done: make(chan struct{}), first: make(chan struct{}),
 	}
 }
@@ -117,13 +118,16 @@ func (f *feed) stop() {
 	<-f.done
 }
 
-// refuses is asked at every request: two look-ups in memory, no lock, no network.
+// refuses is asked at every request: three look-ups in memory, no lock, no network.
 func (f *feed) refuses(e *entry, now time.Time) *Problem {
 	if f == nil {
 		return nil
 	}
 	if f.onStale != Allow && f.stale(now) {
 		return unavailable(errFeedStale)
+	}
+	if _, revoked := f.keys.find(e.key.kid); revoked {
+		return unauthenticated(errKeyRevoked)
 	}
 	if _, ended := f.sessions.find(e.person.SessionID); ended {
 		return sessionEnded(errSessionEnded)
@@ -147,7 +151,7 @@ func (f *feed) status(now time.Time) FeedStatus {
 		s.LastContact = time.Unix(0, contact)
 	}
 	s.Stale = f.stale(now)
-	s.Entries = int(f.sessions.count.Load() + f.users.count.Load())
+	s.Entries = int(f.sessions.count.Load() + f.users.count.Load() + f.keys.count.Load())
 	return s
 }
 
@@ -299,6 +303,7 @@ type revocation struct {
 	Kind      string    `json:"kind"`
 	SessionID string    `json:"session_id"`
 	UserID    string    `json:"user_id"`
+	KeyID     string    `json:"kid"`
 	At        time.Time `json:"at"`
 	Until     time.Time `json:"until"`
 }
@@ -317,7 +322,7 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 		page.Data = append(page.Data, page.revocation)
 	}
 	now := f.clock()
-	sessions, users := map[string]mark{}, map[string]mark{}
+	sessions, users, keys := map[string]mark{}, map[string]mark{}, map[string]mark{}
 	for _, r := range page.Data {
 		m := mark{at: r.At, until: r.Until.Add(leeway)} // a token counts for a minute longer, so its end does too
 		if r.At.IsZero() {
@@ -338,17 +343,20 @@ func (f *feed) takeIn(body []byte) (fresh bool, err error) {
 			merge(sessions, r.SessionID, m)
 		case r.Kind == "user" && r.UserID != "":
 			merge(users, r.UserID, m)
+		case r.Kind == "key" && r.KeyID != "":
+			merge(keys, r.KeyID, m)
 		}
 	}
 	f.tidy(now)
 	// What does not fit is not dropped in silence: the feed counts as stale until some
 	// tokens have expired and this page does fit.
-	if f.sessions.grown(sessions)+f.users.grown(users) > revokedMax {
+	if f.sessions.grown(sessions)+f.users.grown(users)+f.keys.grown(keys) > revokedMax {
 		f.full.Store(true)
 		return false, errFeedFull
 	}
 	f.sessions.put(sessions)
 	f.users.put(users)
+	f.keys.put(keys)
 	if page.Next != nil && *page.Next != "" {
 		f.cursor = *page.Next
 	}
@@ -368,6 +376,7 @@ func (f *feed) tidy(now time.Time) {
 	f.nextForget = now.Add(feedForget)
 	f.sessions.forget(now)
 	f.users.forget(now)
+	f.keys.forget(now)
 }
 
 // heard notes that the server spoke.

@@ -126,6 +126,11 @@ func (b *ledger) recall(user string) {
 	b.add(claims{"kind": "user", "session_id": nil, "user_id": user, "at": now, "until": now.Add(15 * time.Minute), "reason": "banned"})
 }
 
+func (b *ledger) revokeKey(kid string) {
+	now := time.Now()
+	b.add(claims{"kind": "key", "session_id": nil, "user_id": nil, "kid": kid, "at": now, "until": now.Add(7 * 24 * time.Hour), "reason": "key_revoked"})
+}
+
 func feedTest(t *testing.T, onStale limenauth.OnStale, run func(t *testing.T, l *limen, b *ledger, a *limenauth.Auth, code func(token string) string)) {
 	for _, stream := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stream=%v", stream), func(t *testing.T) {
@@ -222,6 +227,40 @@ func TestARecalledPersonNeedsANewerToken(t *testing.T) {
 		time.Sleep(time.Second)
 		if c := code(after); c != "unauthenticated" {
 			t.Errorf("after the second recall: %q", c)
+		}
+	})
+}
+
+// TestARevokedKeyIsRefused, with tokens of any age, from memory and by signature, while
+// the key set still holds it and long after its tokens have expired.
+func TestARevokedKeyIsRefused(t *testing.T) {
+	feedTest(t, limenauth.Deny, func(t *testing.T, l *limen, b *ledger, a *limenauth.Auth, code func(string) string) {
+		next := newEdDSA("k2")
+		l.publish(l.key, next)
+		time.Sleep(10 * time.Second)
+		long := func(k *issuer) string {
+			return k.token(mina(time.Now()).with("exp", time.Now().Add(240*time.Hour).Unix()))
+		}
+		seen, other := long(l.key), long(next)
+		if code(seen) != "" || code(other) != "" {
+			t.Fatal("good tokens are refused")
+		}
+		b.revokeKey("k1")
+		time.Sleep(time.Second)
+		for range 6 {
+			if c := code(seen); c != limenauth.CodeUnauthenticated {
+				t.Errorf("from memory: %q", c)
+			}
+			if c := code(long(l.key)); c != limenauth.CodeUnauthenticated {
+				t.Errorf("by signature, younger than the revocation: %q", c)
+			}
+			if c := code(other); c != "" {
+				t.Errorf("of another key: %q", c)
+			}
+			time.Sleep(10 * time.Minute)
+		}
+		if n := a.Status().Feed.Entries; n != 1 {
+			t.Errorf("%d entries", n)
 		}
 	})
 }
@@ -524,7 +563,7 @@ func TestOddFeedAnswers(t *testing.T) {
 	}{
 		"empty page":         {"application/json", `{"data":[],"next":null}`, true},
 		"unknown kind":       {"application/json", `{"data":[{"id":"e","kind":"planet","until":"` + until + `"}],"next":"1"}`, true},
-		"no ids":             {"application/json", `{"data":[{"kind":"session"},{"kind":"user"}],"next":"1"}`, true},
+		"no ids":             {"application/json", `{"data":[{"kind":"session"},{"kind":"user"},{"kind":"key"}],"next":"1"}`, true},
 		"not JSON":           {"application/json", `<html>`, false},
 		"bad time":           {"application/json", `{"data":[{"kind":"session","session_id":"s","until":"soon"}]}`, false},
 		"nothing":            {"application/json", ``, false},

@@ -9,7 +9,7 @@ import (
 
 const (
 	revokedShards = 128
-	revokedMax    = 100_000 // sessions and persons together; about 150 bytes each
+	revokedMax    = 100_000 // sessions, persons and keys together; about 150 bytes each
 )
 
 // A mark says until when a refusal counts and, for a person, which tokens it covers:

@@ -160,8 +160,9 @@ CREATE INDEX event_by_age ON event (at);
 CREATE TABLE revocation (
     id         TEXT   NOT NULL PRIMARY KEY,
     kind       TEXT   NOT NULL,
-    account_id TEXT   NOT NULL,
+    account_id TEXT,
     session_id TEXT,
+    kid        TEXT,
     at         BIGINT NOT NULL,
     until      BIGINT NOT NULL,
     reason     TEXT   NOT NULL
@@ -197,6 +198,7 @@ CREATE TABLE signing_key (
     created_at BIGINT NOT NULL,
     active_at  BIGINT NOT NULL,
     retired_at BIGINT,
+    revoked_at BIGINT,
     removed_at BIGINT
 );
 
