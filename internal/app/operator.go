@@ -236,7 +236,7 @@ func (o *Operator) InspectToken(ctx context.Context, token secret.Text) (map[str
 		verdict["session_id"], verdict["session_expires_at"] = string(found.Session.ID), found.Session.ExpiresAt
 		return verdict, nil
 	}
-	verdict["reason"] = "it has expired, was spent, or was not made by this limen for this public URL"
+	verdict["reason"] = "it has expired, was spent, its signing key was revoked, or it was not made by this limen for this public URL"
 	if _, err := o.app.Issuer.Authenticate(ctx, token); errors.Is(err, session.ErrEnded) {
 		verdict["reason"] = "its session has ended"
 	}
