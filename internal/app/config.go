@@ -35,7 +35,7 @@ const (
 // Tags beyond those of the flag parser: unset says what an empty value means, secret
 // marks what no message may show and what a sibling *-file setting may hold instead.
 //
-// A Config is filled by Load, or by hand from Defaults, and is not used before Check.
+// A Config is filled by Load or ConfigOf, and is not used before Check.
 type Config struct {
 	ConfigFile string `name:"config" group:"Files" placeholder:"FILE" unset:"limen.toml or limen.json in the working directory, if there is one" help:"The file that holds settings. Its keys are the names on this page."`
 
@@ -93,7 +93,7 @@ type Config struct {
 	SigningKeyLife time.Duration `name:"signing-key-life" group:"Signing keys" default:"90d" help:"How long one key signs before the next one takes over."`
 	SigningOverlap time.Duration `name:"signing-overlap" group:"Signing keys" default:"24h" help:"How long the next key is published before it signs, so that no service meets an unknown kid. It must be longer than services cache the key set."`
 
-	CodeLife     time.Duration `name:"code-life" group:"Codes" default:"10m" help:"Life of a six-digit code."`
+	CodeLife     time.Duration `name:"code-life" group:"Codes" default:"10m" help:"Life of a six-digit code, at most 10m."`
 	ResendAfter  time.Duration `name:"resend-after" group:"Codes" default:"30s" help:"How long one waits before asking for another letter."`
 	HandoverLife time.Duration `name:"handover-life" group:"Codes" default:"1m" help:"Life of the one-time code that an application on another origin exchanges for its tokens."`
 
@@ -132,15 +132,6 @@ type Config struct {
 	DevClock       string        `name:"dev-clock" group:"Operation" placeholder:"INSTANT|DURATION" unset:"the time of the machine" help:"dev only: where the development clock starts, as an RFC 3339 instant or as a distance from now."`
 
 	from map[string]string // where each value came from, for messages; nil when filled by hand
-}
-
-// Defaults is the configuration of a program that sets nothing.
-func Defaults() Config {
-	c, err := Load(nil, nil, "")
-	if err != nil {
-		panic("app: the defaults do not parse: " + err.Error()) // a test parses them
-	}
-	return *c
 }
 
 // Database says where truth is kept.

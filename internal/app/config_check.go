@@ -225,7 +225,7 @@ func (k *checker) lifetimes() {
 		{"refresh-absolute", k.RefreshAbsolute, 3650 * day}, {"refresh-window", k.RefreshWindow, 10 * time.Minute},
 		{"strict-window", k.StrictWindow, 10 * time.Minute}, {"fresh-life", k.FreshLife, day},
 		{"signing-key-life", k.SigningKeyLife, 3650 * day}, {"signing-overlap", k.SigningOverlap, 365 * day},
-		{"code-life", k.CodeLife, time.Hour},
+		{"code-life", k.CodeLife, factor.CodeLife}, // ASVS 6.5.5
 		{"resend-after", k.ResendAfter, time.Hour}, {"handover-life", k.HandoverLife, 10 * time.Minute},
 		{"event-retention", k.EventRetention, 36500 * day}, {"shutdown-grace", k.ShutdownGrace, time.Hour},
 	} {

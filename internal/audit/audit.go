@@ -21,7 +21,6 @@ package audit
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -191,9 +190,4 @@ func Clean(s string, limit int) string {
 		}
 		return r
 	}, s)
-}
-
-// Visible lists the types that their person sees, in order.
-func Visible() []Type {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(Types)), func(t Type) bool { return !Types[t].Visible })
 }

@@ -176,17 +176,8 @@ func TestCheckRefuses(t *testing.T) {
 }
 
 func TestVisible(t *testing.T) {
-	got := audit.Visible()
-	if !slices.IsSorted(got) {
-		t.Error("not in order")
-	}
-	for name, spec := range audit.Types {
-		if slices.Contains(got, name) != spec.Visible {
-			t.Errorf("%s: visible %v", name, spec.Visible)
-		}
-	}
 	for _, operators := range []audit.Type{audit.SigningKeyRotated, audit.ServerKeyCreated, audit.ServerKeyRevoked, audit.CodeSent, audit.PasswordUpgraded} {
-		if slices.Contains(got, operators) {
+		if audit.Types[operators].Visible {
 			t.Errorf("%s is shown to people", operators)
 		}
 	}

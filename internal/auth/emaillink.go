@@ -7,6 +7,7 @@ import (
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
@@ -97,7 +98,7 @@ func (a *Auth) ownerOf(ctx context.Context, tx *store.Tx, address account.Addres
 // waiting fills in what the screens of a sign-in by link show: the digits of the one that
 // waits, and where it is.
 func (a *Auth) waiting(try *signin.Attempt, b session.Browser) {
-	try.Match = secret.Digits(2).Reveal()
+	try.Match = secret.Digits(factor.MatchDigits).Reveal()
 	try.Place, try.Device = b.Location, session.DeviceOf(b.UserAgent).Label()
 	if try.Place == "" {
 		try.Place = b.IP

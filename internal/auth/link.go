@@ -7,6 +7,7 @@ import (
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
+	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/secret"
@@ -260,7 +261,7 @@ func (a *Auth) ApproveLink(ctx context.Context, token secret.Text, match string,
 		}
 		e := event(audit.LinkApproved, try.who.ID, b)
 		e.Attempt = string(try.ID)
-		if decision == Approve && digits(match) == try.Match && try.Match != "" {
+		if read, ok := factor.ReadDigits(match, factor.MatchDigits); decision == Approve && ok && read == try.Match {
 			if approved, err = tx.ApproveAttempt(ctx, try.ID); err != nil {
 				return err
 			}

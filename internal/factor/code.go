@@ -8,9 +8,9 @@ import (
 // What a code by e-mail is (api.md section 2).
 const (
 	CodeDigits  = 6
+	MatchDigits = 2 // on a waiting screen
 	CodeTries   = 5
 	CodeLife    = 10 * time.Minute // the longest; ASVS 6.5.5
-	ResendAfter = 30 * time.Second
 )
 
 // Challenge is one code that was sent, or, for a decoy, seems to have been.
@@ -31,11 +31,6 @@ type Judgement struct {
 	OK        bool
 	TriesLeft int
 	Next      Challenge
-}
-
-// NewChallenge returns the challenge of a code that is sent now.
-func NewChallenge(codeHash []byte, life time.Duration, decoy bool, now time.Time) Challenge {
-	return Challenge{CodeHash: codeHash, SentAt: now, ExpiresAt: now.Add(min(life, CodeLife)), Decoy: decoy}
 }
 
 // Live reports whether the code could still be right. A decoy is live like any other, so
@@ -62,10 +57,10 @@ func (c Challenge) Judge(fits bool, now time.Time) Judgement {
 	return Judgement{TriesLeft: CodeTries - next.Tries, Next: next}
 }
 
-// ReadCode returns the digits of a code as a person typed or pasted it: white space and
-// dashes are left out, and the decimal digits of any script are read as 0 to 9, because
-// an Arabic keyboard writes ٤٢ for 42. ok is false unless exactly CodeDigits remain.
-func ReadCode(typed string) (code string, ok bool) {
+// ReadDigits returns n digits as a person typed or pasted them: white space and dashes are
+// left out, and the decimal digits of any script are read as 0 to 9, because an Arabic
+// keyboard writes ٤٢ for 42. ok is false unless exactly n remain.
+func ReadDigits(typed string, n int) (digits string, ok bool) {
 	if len(typed) > 64 {
 		return "", false
 	}
@@ -79,5 +74,5 @@ func ReadCode(typed string) (code string, ok bool) {
 		}
 		b.WriteByte(byte('0' + decimal(c)))
 	}
-	return b.String(), b.Len() == CodeDigits
+	return b.String(), b.Len() == n
 }

@@ -62,12 +62,6 @@ func DefaultHashing() Hashing {
 	return Hashing{Algorithm: Argon2id, MemoryKiB: MinMemoryTwoPassesKiB, Time: 2, Threads: 1}
 }
 
-// DefaultBcrypt returns bcrypt at the cost that takes about as long as ten argon2id
-// hashes of the default settings; it is for those who must use it.
-func DefaultBcrypt() Hashing {
-	return Hashing{Algorithm: Bcrypt, Cost: 12}
-}
-
 // Check reports what is wrong with the settings in words for the operator; nil means
 // that Hash will use them.
 func (h Hashing) Check() error {
@@ -169,13 +163,6 @@ func (h Hashing) Memory() int64 {
 		return bcryptMemory
 	}
 	return int64(h.MemoryKiB) << 10
-}
-
-// Describe returns the settings that a stored hash was made with. ok is false for every
-// hash that Verify would not read.
-func Describe(hash string) (settings Hashing, ok bool) {
-	settings, _, err := describe(hash)
-	return settings, err == nil
 }
 
 // Verify reports whether password fits hash. A form that limen does not know, the empty

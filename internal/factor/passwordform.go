@@ -84,24 +84,6 @@ func (c argonCost) bounded() error {
 	return nil
 }
 
-// Import reads a hash from another system and returns the form in which limen stores it.
-// Such a hash is over the bytes that the other system received, so an argon2id hash is
-// marked; bcrypt without a mark is an imported one already. Whatever Verify would not
-// read fails here with ErrHashUnreadable: an import is refused at the door, not at the
-// next sign-in.
-func Import(hash string) (stored string, err error) {
-	form, err := parse(hash)
-	switch {
-	case errors.Is(err, errUnknownForm):
-		return "", fmt.Errorf("%w: %w", ErrHashUnreadable, err)
-	case err != nil:
-		return "", err
-	case form.argon != nil && !form.raw:
-		return rawMark + hash, nil
-	}
-	return hash, nil
-}
-
 // parse reads every form that Verify accepts. It fails with errUnknownForm or with
 // ErrHashUnreadable, and never asks for memory before the bounds are checked.
 func parse(hash string) (storedForm, error) {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/limenauth/limen/internal/auth"
+	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/signin"
@@ -85,8 +85,8 @@ func (p *Pages) askApproval(c *web.Call, v visit, why error) error {
 
 func (p *Pages) approveLink(c *web.Call, v visit) error {
 	token, decision := tokenOf(c, v), auth.Decision(v.values["decision"])
-	match := strings.Map(plainDigit, v.values["match"])
-	if decision == auth.Approve && len(match) != 2 { // a slip, and no guess
+	match, read := factor.ReadDigits(v.values["match"], factor.MatchDigits)
+	if decision == auth.Approve && !read { // a slip, and no guess
 		return p.askApproval(c, v, fault.Invalidate("match", "required"))
 	}
 	approved, err := p.Auth.ApproveLink(c.R.Context(), token, match, decision, v.from)
@@ -99,16 +99,6 @@ func (p *Pages) approveLink(c *web.Call, v visit) error {
 		return p.showOver(c, http.StatusOK, v, signin.SignIn, Denied)
 	}
 	return p.showOver(c, http.StatusOK, v, signin.SignIn, Mismatched)
-}
-
-// plainDigit reads the digits of Arabic and Persian keyboards, and drops what is none.
-func plainDigit(r rune) rune {
-	for _, zero := range []rune{'0', '\u0660', '\u06f0'} {
-		if r >= zero && r <= zero+9 {
-			return '0' + r - zero
-		}
-	}
-	return -1
 }
 
 // linkOver tells why a link does nothing any more.

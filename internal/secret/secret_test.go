@@ -21,7 +21,7 @@ func TestTextHides(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, shown := range map[string]string{
-		"%v": fmt.Sprintf("%v", s), "%s": fmt.Sprintf("%s", s), "%+v": fmt.Sprintf("%+v", struct{ S secret.Text }{s}), "%#v": fmt.Sprintf("%#v", s),
+		"%v": fmt.Sprintf("%v", s), "%s": fmt.Sprintf("a %s", s), "%+v": fmt.Sprintf("%+v", struct{ S secret.Text }{s}), "%#v": fmt.Sprintf("%#v", s),
 		"log": log.String(), "json": string(raw),
 	} {
 		if strings.Contains(shown, "hunter2") {

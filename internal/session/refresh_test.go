@@ -12,7 +12,7 @@ import (
 
 var (
 	born  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	lives = session.DefaultLifetimes()
+	lives = session.Lifetimes{Access: 15 * time.Minute, Idle: 30 * day, Absolute: 90 * day, Window: 30 * time.Second, StrictWindow: 10 * time.Second}
 
 	right = [][]byte{[]byte("under the new key"), []byte("right")}
 	wrong = [][]byte{[]byte("under the new key"), []byte("wrong")}

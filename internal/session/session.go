@@ -148,14 +148,3 @@ const (
 func (s Session) Live(now time.Time, accountEpoch int64) bool {
 	return s.gone(now, accountEpoch) == ""
 }
-
-// DefaultLifetimes are limen's defaults.
-func DefaultLifetimes() Lifetimes {
-	return Lifetimes{
-		Access:       15 * time.Minute,
-		Idle:         30 * 24 * time.Hour,
-		Absolute:     90 * 24 * time.Hour,
-		Window:       30 * time.Second,
-		StrictWindow: 10 * time.Second,
-	}
-}

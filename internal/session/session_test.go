@@ -50,13 +50,6 @@ func TestLive(t *testing.T) {
 	}
 }
 
-func TestDefaultLifetimes(t *testing.T) {
-	want := session.Lifetimes{Access: 15 * time.Minute, Idle: 30 * day, Absolute: 90 * day, Window: 30 * time.Second, StrictWindow: 10 * time.Second}
-	if got := session.DefaultLifetimes(); got != want {
-		t.Error(cmp.Diff(want, got))
-	}
-}
-
 func TestExcess(t *testing.T) {
 	at := func(id string, created, seen int) session.Session {
 		return session.Session{

@@ -22,11 +22,6 @@ const (
 // CookieNames are the names of limen's cookies, without their prefix.
 type CookieNames struct{ Access, Refresh, Attempt, Device string }
 
-// DefaultCookieNames are the names of api.md.
-func DefaultCookieNames() CookieNames {
-	return CookieNames{Access: "limen_access", Refresh: "limen_refresh", Attempt: "limen_attempt", Device: "limen_device"}
-}
-
 // checkCookies refuses names that are no tokens, that repeat or that bring a prefix of
 // their own, and a domain that people would not reach us under.
 func (h *Hallway) checkCookies() error {

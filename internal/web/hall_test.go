@@ -51,7 +51,7 @@ func newHall(t testing.TB, change func(*web.Hallway)) hall {
 	h := &web.Hallway{
 		Now:       func() time.Time { return noon },
 		PublicURL: &url.URL{Scheme: "https", Host: "auth.example.com"},
-		Cookies:   web.DefaultCookieNames(),
+		Cookies:   web.CookieNames{Access: "limen_access", Refresh: "limen_refresh", Attempt: "limen_attempt", Device: "limen_device"},
 		CodesURL:  "https://docs.example.com/error-codes",
 		Limits:    &ratelimit.Limiter{Counter: ratelimit.NewMemory(1000)},
 		Metrics:   metrics.New(),

@@ -121,9 +121,15 @@ type World struct {
 	Apart bool
 }
 
+// Lifetimes are limen's defaults.
+func Lifetimes() session.Lifetimes {
+	const day = 24 * time.Hour
+	return session.Lifetimes{Access: 15 * time.Minute, Idle: 30 * day, Absolute: 90 * day, Window: 30 * time.Second, StrictWindow: 10 * time.Second}
+}
+
 // Default is the world of the proof: three tabs, a phone, limen's lifetimes.
 func Default(policy session.Policy, thief Thief) World {
-	return World{Policy: policy, Lifetimes: session.DefaultLifetimes(), Thief: thief, Tabs: 3, Requests: 60}
+	return World{Policy: policy, Lifetimes: Lifetimes(), Thief: thief, Tabs: 3, Requests: 60}
 }
 
 // MaxDelay is the longest that a message travels.
