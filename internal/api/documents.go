@@ -78,7 +78,7 @@ type jwk struct {
 }
 
 func (a *API) jwks(c *web.Call) error {
-	document, fresh := a.Issuer.JWKS()
+	document, fresh := a.Issuer.JWKS(c.R.Context())
 	c.W.Header().Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(fresh.Seconds())))
 	c.AnyOrigin()
 	return c.Write(http.StatusOK, "application/jwk-set+json", document)

@@ -120,10 +120,8 @@ func (i *Issuer) verify(ctx context.Context, token secret.Text) (Claims, error) 
 		return Claims{}, session.ErrUnauthenticated
 	}
 	now := i.Now()
-	if !i.ring.now.Load().trusted(now) {
-		if err := i.reload(ctx, func(p *picture) bool { return p.trusted(now) }); err != nil {
-			return Claims{}, err
-		}
+	if err := i.trustKeys(ctx); err != nil {
+		return Claims{}, err
 	}
 	name := sha256.Sum256([]byte(token))
 	claims, kid, known := i.verified.find(name)

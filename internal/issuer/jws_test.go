@@ -28,7 +28,7 @@ func TestTokensAreCompactJWS(t *testing.T) {
 			d := db.SQLite(t)
 			i := open(t, d, alg)
 			var set jose.JSONWebKeySet
-			document, _ := i.JWKS()
+			document, _ := i.JWKS(t.Context())
 			if err := json.Unmarshal(document, &set); err != nil {
 				t.Fatal(err)
 			}

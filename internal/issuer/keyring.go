@@ -88,8 +88,12 @@ func (p *picture) knows(id string) bool {
 }
 
 // JWKS returns the public keys, previous, current and next, as a JWK set (RFC 7517), and
-// how long others may keep it.
-func (i *Issuer) JWKS() (document []byte, fresh time.Duration) {
+// how long others may keep it. If the keys cannot be read, it returns those that were read
+// last: a verifier without any would refuse everybody.
+func (i *Issuer) JWKS(ctx context.Context) (document []byte, fresh time.Duration) {
+	if err := i.trustKeys(ctx); err != nil {
+		i.Log.Error("signing keys could not be read again", "error", err)
+	}
 	p := i.ring.now.Load()
 	if len(p.revoked) > 0 {
 		return p.jwks, keysFreshRevoked
@@ -103,6 +107,15 @@ func (i *Issuer) ReadSigningKeys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keysPatience)
 	defer cancel()
 	return i.loadKeys(ctx)
+}
+
+// trustKeys reads the keys again if they were read too long ago.
+func (i *Issuer) trustKeys(ctx context.Context) error {
+	now := i.Now()
+	if i.ring.now.Load().trusted(now) {
+		return nil
+	}
+	return i.reload(ctx, func(p *picture) bool { return p.trusted(now) })
 }
 
 // reload reads the keys again for a request, unless enough is true of what another request

@@ -70,7 +70,7 @@ func kids(t *testing.T, i *issuer.Issuer) []string {
 			D     string `json:"d"`
 		} `json:"keys"`
 	}
-	document, _ := i.JWKS()
+	document, _ := i.JWKS(t.Context())
 	if err := json.Unmarshal(document, &set); err != nil {
 		t.Fatal(err)
 	}

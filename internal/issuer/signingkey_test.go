@@ -116,12 +116,13 @@ func TestRotationByHand(t *testing.T) {
 func TestRevokedKey(t *testing.T) {
 	db.EachDB(t, func(t *testing.T, d *db.DB) {
 		here, there, reading := open(t, d, issuer.ES256), open(t, d, issuer.ES256), open(t, d, issuer.ES256)
+		silent := open(t, d, issuer.ES256)
 		g, was := grant(t, d), kids(t, here)
 		token := issue(t, here, g)
 		for _, i := range []*issuer.Issuer{here, there, reading} {
 			accepts(t, i, token, true, "before") // and remembered
 		}
-		if _, fresh := here.JWKS(); fresh != 10*time.Minute {
+		if _, fresh := here.JWKS(t.Context()); fresh != 10*time.Minute {
 			t.Errorf("the key set may be kept %v", fresh)
 		}
 		revoked, plan, err := here.RevokeSigningKey(t.Context(), was[0], "operator")
@@ -141,12 +142,15 @@ func TestRevokedKey(t *testing.T) {
 			accepts(t, i, after, true, "a token of the successor")
 		}
 		d.Clock.Advance(10 * time.Second)
+		if got := kids(t, silent); slices.Contains(got, was[0]) {
+			t.Errorf("published ten seconds later, before any token came: %v", got)
+		}
 		accepts(t, there, token, false, "ten seconds later")
 		for _, i := range []*issuer.Issuer{here, there, reading} {
 			if got := kids(t, i); !slices.Equal(got, []string{was[1], plan.Next.ID}) {
 				t.Errorf("published: %v", got)
 			}
-			if _, fresh := i.JWKS(); fresh != 5*time.Minute {
+			if _, fresh := i.JWKS(t.Context()); fresh != 5*time.Minute {
 				t.Errorf("the key set may be kept %v", fresh)
 			}
 			if kid := kidOf(t, issue(t, i, g)); kid != was[1] {
@@ -179,7 +183,7 @@ func TestRevokedKey(t *testing.T) {
 		if got := states(t, here); !slices.Equal(got, []string{"current", "next"}) {
 			t.Errorf("a week later: %v", got)
 		}
-		if _, fresh := here.JWKS(); fresh != 10*time.Minute {
+		if _, fresh := here.JWKS(t.Context()); fresh != 10*time.Minute {
 			t.Errorf("a week later the key set may be kept %v", fresh)
 		}
 	})
@@ -422,7 +426,7 @@ func TestNoKeysWithoutAServer(t *testing.T) {
 	if err := i.OpenBeside(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if document, _ := i.JWKS(); string(document) != `{"keys":[]}` {
+	if document, _ := i.JWKS(t.Context()); string(document) != `{"keys":[]}` {
 		t.Errorf("%s", document)
 	}
 	if keys, err := i.SigningKeys(t.Context()); err != nil || len(keys) != 0 {

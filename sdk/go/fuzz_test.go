@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	limenauth "github.com/limenauth/limen/sdk/go"
 )
@@ -41,7 +42,7 @@ func FuzzHeader(f *testing.F) {
 	l.publish(l.key)
 	a := l.auth()
 	payload := encode(mina(time.Now().Add(24*time.Hour)).with("iat", time.Now().Unix()))
-	for _, seed := range []string{encode(l.key.header()), `{}`, `{"alg":"none"}`, ` { "typ" : "AT+JWT","alg":"EdDSA" , "kid":"k\u0031" } `, `{"crit":[]}`, `[`, `{"a":1e5}`} {
+	for _, seed := range []string{encode(l.key.header()), `{}`, `{"alg":"none"}`, ` { "typ" : "AT+JWT","alg":"EdDSA" , "kid":"k\u0031" } `, `{"crit":[]}`, `[`, `{"a":1e5}`, `{"typ":"at+jwt","alg":"EdDSA","kid":"k1","b64":false}`, `{"typ":"at+jwt","alg":"EdDSA","kid":"k1","x":"\ud800"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, header []byte) {
@@ -53,7 +54,10 @@ func FuzzHeader(f *testing.F) {
 			t.Fatalf("%q was accepted: %v", header, err)
 		}
 		typ, _ := h["typ"].(string)
-		if _, crit := h["crit"]; h["alg"] != "EdDSA" || h["kid"] != "k1" || crit || !strings.EqualFold(strings.TrimPrefix(strings.ToLower(typ), "application/"), "at+jwt") {
+		_, crit := h["crit"]
+		_, b64 := h["b64"]
+		_, zip := h["zip"]
+		if h["alg"] != "EdDSA" || h["kid"] != "k1" || crit || b64 || zip || !strings.EqualFold(strings.TrimPrefix(strings.ToLower(typ), "application/"), "at+jwt") {
 			t.Errorf("%q was accepted", header)
 		}
 	})
@@ -65,7 +69,7 @@ func FuzzClaims(f *testing.F) {
 	l.publish(l.key)
 	a := l.auth()
 	good := encode(mina(time.Now().Add(24*time.Hour)).with("iat", time.Now().Unix()))
-	for _, seed := range []string{good, `{}`, strings.Replace(good, "mina", `m\u0069na`, 1), strings.Replace(good, "usr", `\ud800`, 1), strings.Replace(good, `"roles"`, `"x":[{}],"roles"`, 1), good + " "} {
+	for _, seed := range []string{good, `{}`, strings.Replace(good, "mina", `m\u0069na`, 1), strings.Replace(good, "usr", `\ud800`, 1), strings.Replace(good, "usr", `\ud83d\ude00`, 1), strings.Replace(good, `"roles"`, `"x":[{}],"roles"`, 1), good + " "} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -85,6 +89,9 @@ func FuzzClaims(f *testing.F) {
 		decoder := json.NewDecoder(bytes.NewReader(payload))
 		if err := decoder.Decode(&c); err != nil {
 			t.Fatalf("%q was accepted: %v", payload, err)
+		}
+		if strings.ContainsRune(c.Sub+c.Sid+c.Email, utf8.RuneError) && !bytes.ContainsRune(payload, utf8.RuneError) && !bytes.Contains(bytes.ToLower(payload), []byte(`\ufffd`)) {
+			t.Errorf("%q was accepted, and readers see different things in it", payload)
 		}
 		if hasFoldedTwins(payload) {
 			return // encoding/json takes "SUB" for "sub"; we do not
@@ -117,7 +124,10 @@ func FuzzKeySet(f *testing.F) {
 	l := newLimen(f)
 	f.Add([]byte(l.jwks))
 	f.Add([]byte(encode(map[string]any{"keys": []any{newEdDSA("k1").jwk(), newRS256("k2", 2048).jwk()}})))
+	f.Add([]byte(encode(map[string]any{"keys": []any{l.key.jwk(), newRS256("k2", 1024).jwk()}})))
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","kid":"k1","x":"","y":""}]}`))
+	f.Add([]byte(strings.Replace(l.jwks, `"use"`, `"key_ops":["verify"],"use"`, 1)))
+	f.Add([]byte(strings.Replace(l.jwks, `"use"`, `"key_ops":["sign"],"x-y":"\ud800","use"`, 1)))
 	token := l.key.token(mina(time.Now().Add(24*time.Hour)).with("iat", time.Now().Unix()))
 	published := l.jwks
 	f.Fuzz(func(t *testing.T, document []byte) {
@@ -132,6 +142,11 @@ func FuzzKeySet(f *testing.F) {
 				t.Errorf("%q gave a key: %v", document, err)
 			}
 			for _, k := range set.Keys {
+				n, _ := k["n"].(string)
+				kid, _ := k["kid"].(string)
+				if k["kty"] == "RSA" && k["use"] == "sig" && k["alg"] == "RS256" && k["key_ops"] == nil && kid != "" && len(kid) <= 256 && len(n) < 341 {
+					t.Errorf("%q holds a weak modulus", document)
+				}
 				if k["d"] != nil || k["k"] != nil {
 					t.Errorf("%q holds a private key", document)
 				}
