@@ -170,3 +170,16 @@ var reservedNames = map[string]bool{
 func (u Username) reserved() bool {
 	return reservedNames[strings.NewReplacer(".", "", "_", "", "-", "").Replace(u.Key)]
 }
+
+// MaskUsername shows a username to somebody who may know it: its first letter and three
+// bullets. A name of one letter shows none.
+func MaskUsername(name string) string {
+	n := firstLetter(name)
+	if n == len(name) {
+		n = 0
+	}
+	if first := name[:n]; rightToLeft(first) {
+		return isolate(first) + bullets
+	}
+	return name[:n] + bullets
+}

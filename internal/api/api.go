@@ -85,7 +85,7 @@ func (a *API) issue(g session.Granted) (*web.Issued, error) {
 func onWire(i session.Issued, withUser bool) web.Issued {
 	return web.Issued{
 		Account: i.Account, Session: i.Session, AccessToken: i.AccessToken, AccessExpiresAt: i.AccessExpiresAt,
-		RefreshToken: i.RefreshToken, DeviceSecret: i.Device, WithUser: withUser,
+		RefreshToken: i.RefreshToken, DeviceSecret: i.Device, AttemptSecret: i.Attempt, WithUser: withUser,
 	}
 }
 

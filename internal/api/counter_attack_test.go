@@ -49,7 +49,7 @@ func guessings(t *testing.T, s *app.Server, ann *app.Client) []guessing {
 			if field == "email" {
 				token := s.TokenFor(t, to)
 				link = func() *app.Answer {
-					return c.Do("POST", "/v1/email/confirm", app.M{"token": token}, "X-Forwarded-For", from)
+					return ann.Do("POST", "/v1/email/confirm", app.M{"token": token}, "X-Forwarded-For", from)
 				}
 			}
 			return func(code, from string) *app.Answer {

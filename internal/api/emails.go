@@ -38,9 +38,10 @@ func (a *API) emails() web.Table {
 			Tag: "Account", Summary: "Remove an address", Faults: []*fault.Fault{signin.ErrReauthenticate, auth.ErrLastCredential},
 		}},
 		{Pattern: "POST /v1/email/confirm", Guard: web.Anyone, Limit: trying, Handle: from(a.confirmEmail), Doc: web.Doc{
-			Tag: "Account", Summary: "Prove an added address with the link or the code of its letter",
+			Tag: "Account", Summary: "Prove an added address with the link or the code of its email",
+			Detail: "The token works for whoever is signed in to the account that asked, attempt and code while the session that asked lives. Elsewhere the answer is unauthenticated, and nothing is consumed.",
 			Faults: []*fault.Fault{
-				signin.ErrLinkExpired, signin.ErrLinkUsed, signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts,
+				session.ErrUnauthenticated, signin.ErrLinkExpired, signin.ErrLinkUsed, signin.ErrCodeIncorrect, signin.ErrAttemptExpired, signin.ErrTooManyAttempts,
 			},
 		}},
 	}
@@ -79,7 +80,10 @@ type proving struct {
 
 func (a *API) addEmail(c *web.Call, b session.Browser, in addEmail) (web.Created[proving], error) {
 	row, v, err := a.Auth.AddEmail(c.R.Context(), actor(c), in.Email, b)
-	return web.Created[proving]{Body: proving{email: emailOf(row), owed: owedOf(v)}}, err
+	if err != nil {
+		return web.Created[proving]{}, err
+	}
+	return web.Created[proving]{Body: proving{email: emailOf(row), owed: owedOf(v)}}, c.KeepAttempt(v.Browser, v.ExpiresIn)
 }
 
 type idPath struct {
@@ -88,7 +92,10 @@ type idPath struct {
 
 func (a *API) sendEmail(c *web.Call, b session.Browser, in idPath) (web.Accepted[owed], error) {
 	v, err := a.Auth.SendEmailProof(c.R.Context(), actor(c), account.EmailID(in.ID), b)
-	return web.Accepted[owed]{Body: owedOf(v)}, err
+	if err != nil {
+		return web.Accepted[owed]{}, err
+	}
+	return a.waiting(c, v)
 }
 
 type verifyEmail struct {
@@ -125,6 +132,15 @@ type confirmEmail struct {
 }
 
 func (a *API) confirmEmail(c *web.Call, b session.Browser, in confirmEmail) (confirmed, error) {
-	address, err := a.Auth.ConfirmEmail(c.R.Context(), auth.EmailProof{Token: hidden(in.Token), Attempt: hidden(in.Attempt), Code: in.Code}, b)
+	var who auth.Actor
+	if in.Token != "" {
+		switch signedIn, err := c.Identify(); {
+		case err == nil:
+			who = auth.Actor(*signedIn)
+		case fault.Of(err).Kind != fault.Unauthenticated:
+			return confirmed{}, err
+		}
+	}
+	address, err := a.Auth.ConfirmEmail(c.R.Context(), who, auth.EmailProof{Token: hidden(in.Token), Attempt: hidden(in.Attempt), Code: in.Code}, b)
 	return confirmed{Email: address}, err
 }

@@ -214,13 +214,13 @@ type resent struct {
 }
 
 func (a *API) resendCode(c *web.Call, b session.Browser, in attemptPath) (web.Accepted[resent], error) {
-	owed, err := a.Auth.ResendCode(c.R.Context(), hidden(in.Attempt), b)
+	v, err := a.Auth.ResendCode(c.R.Context(), hidden(in.Attempt), b)
 	if err != nil {
 		return web.Accepted[resent]{}, err
 	}
 	return web.Accepted[resent]{Body: resent{
-		Attempt: in.Attempt, SentTo: owed.SentTo, ExpiresIn: web.Seconds(owed.ExpiresIn), ResendIn: web.Seconds(owed.ResendIn),
-	}}, nil
+		Attempt: in.Attempt, SentTo: v.SentTo, ExpiresIn: web.Seconds(v.ExpiresIn), ResendIn: web.Seconds(v.ResendIn),
+	}}, c.KeepAttempt(v.Browser, v.ExpiresIn)
 }
 
 func (a *API) completeAttempt(c *web.Call, b session.Browser, in attemptPath) (web.Step, error) {

@@ -105,12 +105,18 @@ type addedPhone struct {
 
 func (a *API) addPhone(c *web.Call, b session.Browser, in addPhone) (web.Created[addedPhone], error) {
 	row, v, err := a.Auth.AddPhone(c.R.Context(), actor(c), in.Phone, in.Country, b)
-	return web.Created[addedPhone]{Body: addedPhone{phone: phoneOf(row), owed: owedOf(v)}}, err
+	if err != nil {
+		return web.Created[addedPhone]{}, err
+	}
+	return web.Created[addedPhone]{Body: addedPhone{phone: phoneOf(row), owed: owedOf(v)}}, c.KeepAttempt(v.Browser, v.ExpiresIn)
 }
 
 func (a *API) sendPhone(c *web.Call, b session.Browser, in idPath) (web.Accepted[owed], error) {
 	v, err := a.Auth.SendPhoneProof(c.R.Context(), actor(c), account.PhoneID(in.ID), b)
-	return web.Accepted[owed]{Body: owedOf(v)}, err
+	if err != nil {
+		return web.Accepted[owed]{}, err
+	}
+	return a.waiting(c, v)
 }
 
 type verifyPhone struct {

@@ -94,7 +94,7 @@ func uses(t *testing.T, s *app.Server, ann *app.Client) []use {
 			return app.M{"attempt": p.attempt, "type": "email_code", "code": p.code}
 		})},
 		{"confirm by code", []string{"verify_email"}, "code", post(c, "/v1/email/confirm", func(p proof) app.M { return app.M{"attempt": p.attempt, "code": p.code} })},
-		{"confirm by link", []string{"verify_email"}, "token", post(c, "/v1/email/confirm", func(p proof) app.M { return app.M{"token": p.token} })},
+		{"confirm by link", []string{"verify_email"}, "token", post(ann, "/v1/email/confirm", func(p proof) app.M { return app.M{"token": p.token} })},
 		{"recover by code", []string{"recover"}, "code", post(c, "/v1/recovery/confirm", func(p proof) app.M {
 			return app.M{"attempt": p.attempt, "code": p.code, "password": newPassword}
 		})},

@@ -16,7 +16,9 @@ import (
 )
 
 // newAttempt begins an attempt at a browser. It returns the row, the value that the
-// client will present and, where a browser keeps it, the value of the attempt cookie.
+// client will present and, where a browser keeps it, the value of the attempt cookie:
+// the browser's own, which its tabs share, or a new one in place of a value that limen
+// did not make.
 func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Browser) (try signin.Attempt, value, cookie secret.Text) {
 	id, value := signin.NewAttemptValue(now)
 	try = signin.Attempt{
@@ -28,20 +30,25 @@ func (a *Auth) newAttempt(now time.Time, purpose signin.Purpose, b session.Brows
 		return try, value, ""
 	}
 	cookie = a.attemptCookie(b)
-	try.BrowserHash = a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
+	try.BrowserHash = a.browserHash(cookie)
 	return try, value, cookie
 }
 
-// attemptCookie is the value of a browser's attempt cookie, made now if it has none:
-// several tabs share one. There is none in token mode.
+// attemptCookie is the value of a browser's attempt cookie, which its tabs share: made now
+// if it has none, or one that limen did not make. There is none in token mode.
 func (a *Auth) attemptCookie(b session.Browser) secret.Text {
-	if b.Delivery == session.Token {
+	switch {
+	case b.Delivery == session.Token:
 		return ""
+	case session.OpenAttemptSecret(a.Keys.Browsers, b.Attempt.Reveal()):
+		return b.Attempt
 	}
-	if b.Attempt == "" {
-		return secret.Token(32)
-	}
-	return b.Attempt
+	return session.NewAttemptSecret(a.Keys.Browsers)
+}
+
+// browserHash is the attempt cookie of a browser at rest.
+func (a *Auth) browserHash(cookie secret.Text) []byte {
+	return a.Keys.Attempts.Sum([]byte("cookie"), []byte(cookie))
 }
 
 func (a *Auth) owe(try signin.Attempt, value, cookie secret.Text, now time.Time) *Verification {
@@ -57,6 +64,11 @@ func masked(try signin.Attempt) string {
 		return account.MaskPhone(try.Address.Text)
 	}
 	return account.Mask(try.Address.Text)
+}
+
+// belongTo makes an attempt one of a signed-in person's session: it ends with it.
+func belongTo(try *signin.Attempt, who account.Account, s session.ID) {
+	try.Account, try.CredentialVersion, try.Session, try.Epoch = who.ID, who.CredentialVersion, s, who.Epoch
 }
 
 // displace makes room for one more attempt for an address: beyond the limit the newest
@@ -108,7 +120,7 @@ type opened struct {
 }
 
 // lockAttempt opens an attempt for change. Found is false unless the caller holds it and
-// it lives, and with it the session that it is to prove afresh.
+// it lives, and with it the session that it belongs to.
 func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text, b session.Browser) (o opened, found bool, err error) {
 	id, ok := signin.ParseAttemptValue(value.Reveal())
 	if !ok {
@@ -122,9 +134,11 @@ func (a *Auth) lockAttempt(ctx context.Context, tx *store.Tx, value secret.Text,
 }
 
 // lockOpen locks an attempt with what its deed holds. Found is false unless it lives, and
-// with it the session that it is to prove afresh. An attempt that leads nowhere, or
-// to an account yet to be made, looks for one all the same: it costs what the others cost.
+// with it the session that it belongs to; o.Attempt is the attempt in any case. An attempt
+// that leads nowhere, or to an account yet to be made, looks for one all the same: it costs
+// what the others cost.
 func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (o opened, found bool, err error) {
+	o.Attempt = try
 	nobodys := try.Decoy || try.Purpose == signin.SignUp
 	if o.who, found, err = tx.LockAccount(ctx, try.Account); err != nil || !found && !nobodys {
 		return o, false, err
@@ -133,7 +147,8 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 		return o, false, nil
 	}
 	if try.Session != "" {
-		if o.session, found, err = tx.LockSession(ctx, try.Session); err != nil || !found || !o.session.Live(tx.Now, o.who.Epoch) {
+		o.session, _, err = tx.LockSession(ctx, try.Session)
+		if err != nil || try.Orphaned(o.session, o.who.Epoch, tx.Now) {
 			return o, false, err
 		}
 	}
@@ -162,7 +177,8 @@ func closed(who account.Account, p signin.Purpose) bool {
 	return who.Deleting() && p != signin.SignIn && p != signin.Recover && p != signin.Keep
 }
 
-// held reads an attempt, over or not, for whoever holds it.
+// held reads an attempt, over or not, for whoever holds it. One that belongs to a session
+// is gone with it.
 func (a *Auth) held(ctx context.Context, value secret.Text, b session.Browser) (signin.Attempt, error) {
 	id, ok := signin.ParseAttemptValue(value.Reveal())
 	if !ok {
@@ -175,6 +191,13 @@ func (a *Auth) held(ctx context.Context, value secret.Text, b session.Browser) (
 	if !found || !a.holds(try, value, b) {
 		return signin.Attempt{}, signin.ErrAttemptExpired
 	}
+	orphaned, err := a.orphaned(ctx, try)
+	if err != nil {
+		return signin.Attempt{}, err
+	}
+	if orphaned {
+		return signin.Attempt{}, signin.ErrAttemptExpired
+	}
 	return try, a.expire(ctx, try, a.Now())
 }
 
@@ -184,6 +207,16 @@ func (a *Auth) expire(ctx context.Context, try signin.Attempt, now time.Time) er
 		return nil
 	}
 	return a.Store.Tx(ctx, func(tx *store.Tx) error { return tx.ExpireAttempt(try.ID) })
+}
+
+// orphaned reports whether the session that an attempt belongs to has ended. An attempt
+// of no session is never orphaned, and costs no statement.
+func (a *Auth) orphaned(ctx context.Context, try signin.Attempt) (bool, error) {
+	if try.Session == "" {
+		return false, nil
+	}
+	s, who, _, err := a.Store.SessionView(ctx, try.Session)
+	return try.Orphaned(s, who.Epoch, a.Now()), err
 }
 
 // AttemptStatus tells the waiting screen how an attempt stands: pending, complete or
@@ -207,7 +240,16 @@ func (a *Auth) AttemptOwed(ctx context.Context, value secret.Text, b session.Bro
 	if !try.Live(now) {
 		return Verification{}, signin.ErrAttemptExpired
 	}
-	return *a.owe(try, value, b.Attempt, now), nil
+	return *a.owe(try, value, kept(try, b), now), nil
+}
+
+// kept is the attempt cookie of the browser that holds an attempt, "" where none is
+// needed. The browser keeps it as long as the attempt lives.
+func kept(try signin.Attempt, b session.Browser) secret.Text {
+	if try.BrowserHash == nil {
+		return ""
+	}
+	return b.Attempt
 }
 
 // ResendCode sends another code for an attempt; the older one is dead from then on. It
@@ -276,7 +318,7 @@ func (a *Auth) sendAgain(ctx context.Context, tx *store.Tx, try opened, value se
 	if err := tx.Record(ctx, e); err != nil {
 		return Verification{}, err
 	}
-	owed := *a.owe(try.Attempt, value, b.Attempt, tx.Now)
+	owed := *a.owe(try.Attempt, value, kept(try.Attempt, b), tx.Now)
 	letter := letterFor(try.Attempt, code, token, try.who.ID, stored)
 	return owed, a.Post.Enqueue(ctx, tx, letter)
 }

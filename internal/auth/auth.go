@@ -87,6 +87,7 @@ type Auth struct {
 type Keys struct {
 	Devices      *secret.Hasher // MACs inside device secrets
 	DeviceHashes *secret.Hasher // device secrets at rest
+	Browsers     *secret.Hasher // MACs inside attempt cookies
 	Attempts     *secret.Hasher // attempt secrets and attempt cookies at rest
 	Codes        *secret.Hasher
 	Addresses    *secret.Hasher // addresses in budgets and limits
@@ -99,7 +100,7 @@ type Keys struct {
 // NewKeys derives the room's keys from the ring.
 func NewKeys(r *secret.Ring) Keys {
 	return Keys{
-		Devices: r.Hasher("device secret"), DeviceHashes: r.Hasher("device hash"), Attempts: r.Hasher("attempt"),
+		Devices: r.Hasher("device secret"), DeviceHashes: r.Hasher("device hash"), Browsers: r.Hasher("attempt secret"), Attempts: r.Hasher("attempt"),
 		Codes: r.Hasher("code"), Addresses: r.Hasher("address"), Handovers: r.Hasher("handover"),
 		Links: r.Hasher("link"), Candidates: r.Sealer("candidate"), LinkData: r.Sealer("link data"),
 	}
@@ -156,8 +157,9 @@ func (a *Auth) fits(ctx context.Context, hash, password string) (ok bool, err er
 	return ok, err
 }
 
-// terms prepare what a new session needs besides the proof: its id, and the device secret
-// of this browser, made now if it has none.
+// terms prepare what a new session needs besides the proof: its id, the device secret of
+// this browser, made now if it has none, and the next value of its attempt cookie: what
+// anybody knew before the sign-in binds nothing to the browser after it.
 func (a *Auth) terms(b session.Browser, now time.Time) signin.Terms {
 	t := signin.Terms{ID: session.ID(secret.ID("ses", now)), Lifetimes: a.Rules.Lifetimes, Now: now}
 	device := b.Device
@@ -166,6 +168,9 @@ func (a *Auth) terms(b session.Browser, now time.Time) signin.Terms {
 		t.NewDevice = device
 	}
 	t.DeviceHash = a.Keys.DeviceHashes.Sum([]byte(device))
+	if b.Delivery != session.Token {
+		t.NewAttempt = session.NewAttemptSecret(a.Keys.Browsers)
+	}
 	return t
 }
 
@@ -191,6 +196,11 @@ func (a *Auth) begin(ctx context.Context, tx *store.Tx, g session.Granted, b ses
 	}
 	if err := tx.MarkSignedIn(ctx, who.ID); err != nil {
 		return err
+	}
+	if attempt != "" && g.Attempt() != "" { // so that the tab which waits learns how it ended
+		if err := tx.RebindAttempt(attempt, a.browserHash(g.Attempt())); err != nil {
+			return err
+		}
 	}
 	e := event(audit.SignInSucceeded, who.ID, b)
 	e.Session, e.Attempt = s.ID, string(attempt)

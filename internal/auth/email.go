@@ -116,9 +116,9 @@ func (a *Auth) sendProof(ctx context.Context, actor Actor, address account.Addre
 			refusal = ErrEmailTaken
 			return nil
 		}
-		try, value, cookie := a.newAttempt(tx.Now, signin.VerifyEmail, b.As(session.Token))
-		try.Account, try.CredentialVersion, try.Subject = who.ID, who.CredentialVersion, string(row.ID)
-		try.Address, try.Decoy, try.Locale = address, taken, a.locale(who.Locale)
+		try, value, cookie := a.newAttempt(tx.Now, signin.VerifyEmail, b.As(carrier(actor.Session.Delivery)))
+		belongTo(&try, who, actor.Session.ID)
+		try.Subject, try.Address, try.Decoy, try.Locale = string(row.ID), address, taken, a.locale(who.Locale)
 		v, err := a.send(ctx, tx, try, stored, value, cookie, b, audit.CodeSent)
 		if err == nil {
 			owed = *v
@@ -128,59 +128,99 @@ func (a *Auth) sendProof(ctx context.Context, actor Actor, address account.Addre
 	return row, owed, orRefusal(err, refusal)
 }
 
-// EmailProof is how an address is proven: with the token of the letter's link, with the
-// attempt and the letter's code or, by its signed-in owner, with the code alone.
+// EmailProof is how an address is proven: with the token of its email's link, or with the
+// attempt and the email's code.
 type EmailProof struct {
 	Token   secret.Text
 	Attempt secret.Text
 	Code    string
 }
 
-// ConfirmEmail proves an address that a person wanted to add. Nobody needs to be signed in
-// for it, and nobody is. It refuses with link_expired, link_used, code_incorrect,
-// attempt_expired or too_many_attempts.
-func (a *Auth) ConfirmEmail(ctx context.Context, p EmailProof, b session.Browser) (address string, err error) {
+// ConfirmEmail proves an address that a person wants to add: by the link for an actor who
+// is signed in to the account that asked, the zero Actor being nobody; by attempt and code
+// for the client that holds the attempt, while the session that asked lives. Elsewhere it
+// refuses with unauthenticated and consumes nothing: whoever reads a mailbox must not add
+// it to somebody else's account unawares. It also refuses with link_expired, link_used,
+// code_incorrect, attempt_expired, too_many_attempts or session_ended.
+func (a *Auth) ConfirmEmail(ctx context.Context, actor Actor, p EmailProof, b session.Browser) (address string, err error) {
+	if p.Token != "" {
+		return a.confirmByLink(ctx, actor, p.Token, b)
+	}
 	return a.confirmEmail(ctx, b, func(tx *store.Tx) (try opened, refusal, err error) {
-		if p.Token != "" {
-			link, try, refusal, err := a.openLink(ctx, tx, p.Token, b, signin.VerifyEmail)
-			if err != nil || refusal != nil {
-				return try, refusal, err
-			}
-			used, err := tx.UseLink(ctx, link.ID)
-			if err == nil && !used {
-				refusal = signin.ErrLinkUsed
-			}
-			return try, refusal, err
-		}
 		try, found, err := a.lockAttempt(ctx, tx, p.Attempt, b)
-		if err != nil || !found || try.Purpose != signin.VerifyEmail {
-			return try, signin.ErrAttemptExpired, err
+		switch {
+		case err != nil:
+			return try, nil, err
+		case !found && try.Purpose == signin.VerifyEmail && try.Live(tx.Now): // its session is what has ended
+			return try, session.ErrUnauthenticated, nil
+		case !found || try.Purpose != signin.VerifyEmail:
+			return try, signin.ErrAttemptExpired, nil
 		}
 		refusal, err = a.judgeCode(ctx, tx, try, p.Code, b)
 		return try, refusal, err
 	})
 }
 
+// confirmByLink proves an address with the link of its email. A link of another account
+// leaves no evidence: its events would show to who asked who has opened it.
+func (a *Auth) confirmByLink(ctx context.Context, actor Actor, token secret.Text, b session.Browser) (address string, err error) {
+	if actor.Account.ID == "" {
+		return "", session.ErrUnauthenticated
+	}
+	return a.confirmEmail(ctx, b, func(tx *store.Tx) (try opened, refusal, err error) {
+		if _, live, err := a.lockActor(ctx, tx, actor); err != nil || !live {
+			return try, session.ErrEnded, err
+		}
+		link, found, err := a.linkOf(ctx, tx.LinkByID, token, signin.VerifyEmail)
+		switch {
+		case err != nil:
+			return try, nil, err
+		case !found:
+			return try, signin.ErrLinkExpired, nil
+		case link.Account != actor.Account.ID:
+			return try, session.ErrUnauthenticated, nil
+		}
+		link, try, refusal, err = a.openLink(ctx, tx, token, b, signin.VerifyEmail)
+		if err != nil || refusal != nil {
+			return try, refusal, err
+		}
+		used, err := tx.UseLink(ctx, link.ID)
+		if err == nil && !used {
+			refusal = signin.ErrLinkUsed
+		}
+		return try, refusal, err
+	})
+}
+
 // VerifyEmail proves an address of the actor with the code of its newest letter. It
-// refuses with attempt_expired, code_incorrect or too_many_attempts.
+// refuses with attempt_expired, code_incorrect, too_many_attempts or session_ended.
 func (a *Auth) VerifyEmail(ctx context.Context, actor Actor, id account.EmailID, code string, b session.Browser) (address string, err error) {
 	return a.confirmEmail(ctx, b, func(tx *store.Tx) (try opened, refusal, err error) {
 		return a.judgeSubject(ctx, tx, actor, signin.VerifyEmail, string(id), code, b)
 	})
 }
 
-// judgeSubject judges a code against the newest attempt to verify something of the actor's.
+// judgeSubject judges a code against the newest attempt to verify something of the
+// actor's. Attempts of sessions that have ended since are passed over.
 func (a *Auth) judgeSubject(ctx context.Context, tx *store.Tx, actor Actor, purpose signin.Purpose, subject, code string, b session.Browser) (try opened, refusal, err error) {
-	row, found, err := tx.AttemptFor(ctx, actor.Account.ID, purpose, subject)
-	if err != nil || !found {
-		return try, signin.ErrAttemptExpired, err
+	if _, live, err := a.lockActor(ctx, tx, actor); err != nil || !live {
+		return try, session.ErrEnded, err
 	}
-	try, live, err := a.lockOpen(ctx, tx, row)
-	if err != nil || !live {
-		return try, signin.ErrAttemptExpired, err
+	newest, err := tx.AttemptsFor(ctx, actor.Account.ID, purpose, subject)
+	if err != nil {
+		return try, nil, err
 	}
-	refusal, err = a.judgeCode(ctx, tx, try, code, b)
-	return try, refusal, err
+	for _, row := range newest {
+		try, live, err := a.lockOpen(ctx, tx, row)
+		if err != nil {
+			return try, nil, err
+		}
+		if live {
+			refusal, err = a.judgeCode(ctx, tx, try, code, b)
+			return try, refusal, err
+		}
+	}
+	return try, signin.ErrAttemptExpired, nil
 }
 
 // confirmEmail marks the address of a proven attempt as verified.

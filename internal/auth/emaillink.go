@@ -107,13 +107,17 @@ func (a *Auth) waiting(try *signin.Attempt, b session.Browser) {
 
 // send writes a new attempt with its code, its link, its event and its letter. The caller
 // holds the address's lock; stored is how its owner wrote it. A decoy takes every step.
+// What a signed-in person begins displaces nothing and nothing displaces it: the limits of
+// the account and of the address bound it.
 func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, stored string, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error) {
 	var err error
 	if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, try.Account, b); err != nil {
 		return nil, err
 	}
-	if err := a.displace(ctx, tx, try.Address.Key, b); err != nil {
-		return nil, err
+	if try.Session == "" {
+		if err := a.displace(ctx, tx, try.Address.Key, b); err != nil {
+			return nil, err
+		}
 	}
 	code := a.newCode(&try, tx.Now)
 	if err := tx.InsertAttempt(ctx, try); err != nil {

@@ -90,16 +90,26 @@ func (a *Auth) redeemLink(ctx context.Context, token, attempt secret.Text, b ses
 	return out, orRefusal(err, refusal)
 }
 
+// linkOf finds the link of a token, if it has one of the purposes. byID is LinkByID of the
+// store or of a transaction.
+func (a *Auth) linkOf(ctx context.Context, byID func(context.Context, signin.LinkID) (signin.Link, bool, error), token secret.Text, purposes ...signin.Purpose) (link signin.Link, found bool, err error) {
+	id, ok := signin.ParseLinkToken(token.Reveal())
+	if !ok {
+		return link, false, nil
+	}
+	link, found, err = byID(ctx, id)
+	if err != nil || !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
+		return signin.Link{}, false, err
+	}
+	return link, true, nil
+}
+
 // openLink finds the link of a token and locks what it leads to. The refusal is a value:
 // its evidence is to be committed.
 func (a *Auth) openLink(ctx context.Context, tx *store.Tx, token secret.Text, b session.Browser, purposes ...signin.Purpose) (link signin.Link, try opened, refusal, err error) {
 	refusal = signin.ErrLinkExpired
-	id, ok := signin.ParseLinkToken(token.Reveal())
-	if !ok {
-		return link, try, refusal, nil
-	}
-	link, found, err := tx.LinkByID(ctx, id)
-	if err != nil || !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
+	link, found, err := a.linkOf(ctx, tx.LinkByID, token, purposes...)
+	if err != nil || !found {
 		return link, try, refusal, err
 	}
 	row, found, err := tx.AttemptByID(ctx, link.Attempt)
@@ -110,7 +120,7 @@ func (a *Auth) openLink(ctx context.Context, tx *store.Tx, token secret.Text, b 
 	if err != nil {
 		return link, try, refusal, err
 	}
-	if link, found, err = tx.LinkByID(ctx, id); err != nil || !found { // again, under the locks
+	if link, found, err = tx.LinkByID(ctx, link.ID); err != nil || !found { // again, under the locks
 		return link, try, refusal, err
 	}
 	refusal = link.Refusal(tx.Now)
@@ -314,15 +324,11 @@ func (a *Auth) CompleteAttempt(ctx context.Context, value secret.Text, b session
 // address and, for the browser that asked for it, that it is the one. GET and HEAD never
 // consume a link. It refuses with link_expired or link_used.
 func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Browser, purposes ...signin.Purpose) (Subject, error) {
-	id, ok := signin.ParseLinkToken(token.Reveal())
-	if !ok {
-		return Subject{}, signin.ErrLinkExpired
-	}
-	link, found, err := a.Store.LinkByID(ctx, id)
+	link, found, err := a.linkOf(ctx, a.Store.LinkByID, token, purposes...)
 	if err != nil {
 		return Subject{}, err
 	}
-	if !found || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) || !slices.Contains(purposes, link.Purpose) {
+	if !found {
 		return Subject{}, signin.ErrLinkExpired
 	}
 	refusal, s := link.Refusal(a.Now()), Subject{Purpose: link.Purpose}
@@ -344,7 +350,32 @@ func (a *Auth) LinkSubject(ctx context.Context, token secret.Text, b session.Bro
 		return Subject{}, signin.ErrLinkExpired
 	}
 	s.Address, s.Here, s.Onward = masked(try), a.holdsByLink(try, "", b), a.Rules.Redirects.Recall(try.Onward)
+	if try.Session == "" {
+		return s, nil
+	}
+	began, who, _, err := a.Store.SessionView(ctx, try.Session)
+	if err != nil {
+		return Subject{}, err
+	}
+	if try.Orphaned(began, who.Epoch, a.Now()) {
+		return Subject{}, signin.ErrLinkExpired
+	}
+	s.Account, s.Name = who.ID, maskedName(who)
 	return s, nil
+}
+
+// maskedName is what an account is called, so that its person recognises it and nobody
+// else learns who it is.
+func maskedName(who account.Account) string {
+	switch {
+	case who.Email != "" && who.EmailVerified:
+		return account.Mask(who.Email)
+	case who.Username != "":
+		return account.MaskUsername(who.Username)
+	case who.Phone != "":
+		return account.MaskPhone(who.Phone)
+	}
+	return account.Mask(who.Email)
 }
 
 // Subject is what a link is about.
@@ -353,4 +384,7 @@ type Subject struct {
 	Address string // masked
 	Here    bool   // this browser asked for it
 	Onward  oauth.Destination
+	// Account and Name say for whom a signed-in person asked; the name is masked.
+	Account account.ID
+	Name    string
 }

@@ -107,10 +107,10 @@ func (a *Auth) textProof(ctx context.Context, actor Actor, phone account.Phone, 
 		if err != nil {
 			return err
 		}
-		try, value, cookie := a.newAttempt(tx.Now, signin.VerifyPhone, b.As(session.Token))
+		try, value, cookie := a.newAttempt(tx.Now, signin.VerifyPhone, b.As(carrier(actor.Session.Delivery)))
+		belongTo(&try, who, actor.Session.ID)
 		try.Channel, try.Address = account.ByPhone, account.Address{Text: phone.Text, Key: phone.Key}
-		try.Account, try.CredentialVersion, try.Subject = who.ID, who.CredentialVersion, string(row.ID)
-		try.Decoy, try.Locale = taken, a.locale(who.Locale)
+		try.Subject, try.Decoy, try.Locale = string(row.ID), taken, a.locale(who.Locale)
 		if err := a.countText(ctx, tx, phone, !taken); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (a *Auth) textProof(ctx context.Context, actor Actor, phone account.Phone, 
 
 // VerifyPhone proves a number of the actor with the code of its newest message. The first
 // one that is proven becomes the primary one. It refuses with attempt_expired,
-// code_incorrect or too_many_attempts.
+// code_incorrect, too_many_attempts or session_ended.
 func (a *Auth) VerifyPhone(ctx context.Context, actor Actor, id account.PhoneID, code string, b session.Browser) error {
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {

@@ -48,7 +48,8 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 			return nil
 		}
 		try, value, cookie := a.newAttempt(tx.Now, signin.Reauthenticate, b.As(carrier(actor.Session.Delivery)))
-		try.Account, try.Session, try.Channel, try.Address = who.ID, actor.Session.ID, channel, address
+		belongTo(&try, who, actor.Session.ID)
+		try.Channel, try.Address = channel, address
 		if who.Locale != "" {
 			try.Locale = who.Locale
 		}
@@ -78,7 +79,7 @@ func (a *Auth) BeginReauthentication(ctx context.Context, actor Actor, method si
 	return out, orRefusal(err, refusal)
 }
 
-// carrier is how the attempt of a step-up travels. A client that holds its access token
+// carrier is how an attempt of a signed-in person travels. A client that holds its access token
 // itself shows it with every step, and beside it no cookie is read: its attempt is bound
 // to the session alone.
 func carrier(d session.Delivery) session.Delivery {

@@ -59,9 +59,25 @@ func (w *Watching) enter(id signin.AttemptID) (leave func(), ok bool) {
 	}, true
 }
 
+// statusOf is how an attempt stands whose holder is known. One whose session has ended has
+// expired.
+func (a *Auth) statusOf(ctx context.Context, id signin.AttemptID) (string, error) {
+	try, found, err := a.Store.AttemptByID(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	orphaned, err := a.orphaned(ctx, try)
+	if err != nil || !found || orphaned {
+		return "expired", err
+	}
+	now := a.Now()
+	return try.Status(now), a.expire(ctx, try, now)
+}
+
 // WatchAttempt tells the waiting screen how its attempt stands, at once and with every
-// change, until the attempt is over or an error of tell or beat ends it. It refuses with
-// attempt_expired, or with unavailable when too many wait.
+// change, until the attempt is over or an error of tell or beat ends it. Who holds the
+// attempt at the beginning is told of its end, though a sign-in changes the cookie that
+// showed it. It refuses with attempt_expired, or with unavailable when too many wait.
 func (a *Auth) WatchAttempt(ctx context.Context, value secret.Text, b session.Browser, tell func(status string) error, beat func() error) error {
 	try, err := a.held(ctx, value, b)
 	if err != nil {
@@ -76,7 +92,7 @@ func (a *Auth) WatchAttempt(ctx context.Context, value secret.Text, b session.Br
 	defer tick.Stop()
 	before := ""
 	for quiet := 0; ; quiet++ {
-		status, err := a.AttemptStatus(ctx, value, b)
+		status, err := a.statusOf(ctx, try.ID)
 		if err != nil {
 			return err
 		}

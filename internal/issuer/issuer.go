@@ -109,7 +109,9 @@ func (i *Issuer) Issue(g session.Granted) (session.Issued, error) {
 	if !g.Again() {
 		i.Counts.Granted(g.Session().AuthenticatedBy)
 	}
-	return i.issue(g.Account(), g.Session(), g.Device())
+	issued, err := i.issue(g.Account(), g.Session(), g.Device())
+	issued.Attempt = g.Attempt()
+	return issued, err
 }
 
 func (i *Issuer) issue(who account.Account, s session.Session, device secret.Text) (session.Issued, error) {

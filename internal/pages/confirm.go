@@ -106,7 +106,7 @@ func (p *Pages) confirm(c *web.Call, v visit) error {
 // sendConfirmation sends a code, the first or another one.
 func (p *Pages) sendConfirmation(c *web.Call, form map[string]string, b session.Browser) error {
 	if form["attempt"] != "" {
-		if _, err := p.Auth.ResendCode(c.R.Context(), secret.Text(form["attempt"]), b); err != nil {
+		if err := p.resend(c, form["attempt"], b); err != nil {
 			return p.showConfirm(c, form, err)
 		}
 		c.Redirect(confirmURL(form, "attempt", form["attempt"], "resent", "1"))

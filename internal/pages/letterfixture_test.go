@@ -60,6 +60,8 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 		{"ask-undo-change", ask(signin.UndoChange)},
 		{"ask-undo-deletion", ask(signin.UndoDeletion)},
 		{"ask-verify-email", ask(signin.VerifyEmail)},
+		{"confirm-elsewhere", pages.ConfirmElsewhere{Page: link, Address: "m•••@studio.example", Account: "mara•••@a-rather-long-domain.studio.example"}},
+		{"confirm-elsewhere-other", pages.ConfirmElsewhere{Page: link, Address: "m•••@studio.example", Account: "e•••@example.com", SignedInAs: "mara@studio.example"}},
 		{"over-expired-recovery", ended(pages.Expired, signin.Recover, false)},
 		{"over-expired-not-me", ended(pages.Expired, signin.NotMe, false)},
 		{"over-expired-verify", ended(pages.Expired, signin.VerifyEmail, true)},

@@ -227,7 +227,7 @@ func (p *Pages) enter(c *web.Call, g session.Granted, to destination, b session.
 func onWire(i session.Issued) web.Issued {
 	return web.Issued{
 		Account: i.Account, Session: i.Session, AccessToken: i.AccessToken, AccessExpiresAt: i.AccessExpiresAt,
-		RefreshToken: i.RefreshToken, DeviceSecret: i.Device,
+		RefreshToken: i.RefreshToken, DeviceSecret: i.Device, AttemptSecret: i.Attempt,
 	}
 }
 

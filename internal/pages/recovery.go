@@ -101,7 +101,7 @@ func (p *Pages) takeRecoveryCode(c *web.Call, v visit) error {
 }
 
 func (p *Pages) resendRecovery(c *web.Call, v visit) error {
-	if _, err := p.Auth.ResendCode(c.R.Context(), secret.Text(v.values["attempt"]), v.from); err != nil {
+	if err := p.resend(c, v.values["attempt"], v.from); err != nil {
 		return p.showRecoveryCode(c, v, err)
 	}
 	c.Redirect(v.to.link("/recovery/code", "attempt", v.values["attempt"], "resent", "1"))

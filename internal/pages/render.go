@@ -18,7 +18,7 @@ var templateFiles embed.FS
 var shared = []string{"templates/layout.html", "templates/parts.html"}
 
 // screens are the templates that are pages of their own.
-var screens = []View{SignIn{}, Continue{}, SignUp{}, Code{}, Link{}, Approval{}, Over{}, Recovery{}, NewPassword{}, Review{}, Keep{}, Ask{}, SignedOut{}, Account{}, Addresses{}, Confirm{}, Error{}, Inbox{}}
+var screens = []View{SignIn{}, Continue{}, SignUp{}, Code{}, Link{}, Approval{}, Over{}, Recovery{}, NewPassword{}, Review{}, Keep{}, Ask{}, ConfirmElsewhere{}, SignedOut{}, Account{}, Addresses{}, Confirm{}, Error{}, Inbox{}}
 
 // Renderer turns views into pages. It is safe for concurrent use.
 type Renderer struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -14,10 +13,6 @@ import (
 // undoing are the links that undo something, confirm it or report it. Opening one changes
 // nothing; its button does, and signs nobody in.
 func (p *Pages) undoing() web.Table {
-	confirm := func(ctx context.Context, token secret.Text, b session.Browser) error {
-		_, err := p.Auth.ConfirmEmail(ctx, auth.EmailProof{Token: token}, b)
-		return err
-	}
 	var t web.Table
 	for _, link := range []struct {
 		purpose signin.Purpose
@@ -27,13 +22,14 @@ func (p *Pages) undoing() web.Table {
 		{signin.NotMe, []signin.Purpose{signin.NotMe, signin.UndoChange, signin.UndoDeletion}, p.remedy(signin.NotMe, p.Auth.NotMe)},
 		{signin.UndoChange, []signin.Purpose{signin.UndoChange}, p.remedy(signin.UndoChange, p.Auth.UndoChange)},
 		{signin.UndoDeletion, []signin.Purpose{signin.UndoDeletion}, p.done(signin.UndoDeletion, Kept, p.Auth.UndoDeletion)},
-		{signin.VerifyEmail, []signin.Purpose{signin.VerifyEmail}, p.done(signin.VerifyEmail, Confirmed, confirm)},
 	} {
 		t = append(t,
 			web.Row{Pattern: "GET " + askPaths[link.purpose], Guard: web.Anyone, Limit: reading, Handle: p.asked(p.ask(link.purpose, link.opens))},
 			web.Row{Pattern: "POST " + askPaths[link.purpose], Guard: web.Anyone, Limit: trying, Handle: p.posted(link.do)})
 	}
-	return t
+	return append(t,
+		web.Row{Pattern: "GET " + askPaths[signin.VerifyEmail], Guard: web.Anyone, Limit: reading, Handle: p.asked(p.confirmEmailForm)},
+		web.Row{Pattern: "POST " + askPaths[signin.VerifyEmail], Guard: web.Anyone, Limit: trying, Handle: p.posted(p.confirmEmail)})
 }
 
 // done does what a link is for and says so.

@@ -10,6 +10,7 @@ import (
 	"github.com/limenauth/limen/internal/auth"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/secret"
+	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/web"
 )
@@ -133,11 +134,20 @@ func (p *Pages) redeemCode(c *web.Call, v visit) error {
 }
 
 func (p *Pages) resendCode(c *web.Call, v visit) error {
-	if _, err := p.Auth.ResendCode(c.R.Context(), secret.Text(v.values["attempt"]), v.from); err != nil {
+	if err := p.resend(c, v.values["attempt"], v.from); err != nil {
 		return p.showCode(c, v, err)
 	}
 	c.Redirect(v.to.link("/sign-in/code", "attempt", v.values["attempt"], "via", v.values["via"], "resent", "1"))
 	return nil
+}
+
+// resend sends another code. The attempt lives longer by it, and so does its cookie.
+func (p *Pages) resend(c *web.Call, attempt string, b session.Browser) error {
+	v, err := p.Auth.ResendCode(c.R.Context(), secret.Text(attempt), b)
+	if err != nil {
+		return err
+	}
+	return c.KeepAttempt(v.Browser, v.ExpiresIn)
 }
 
 // completeWaiting fetches what another device approved. Whoever comes too early is told

@@ -34,15 +34,17 @@ type Granted struct {
 	account account.Account
 	session Session
 	device  secret.Text
+	attempt secret.Text
 	again   bool
 }
 
 // Grant builds a Granted. Only package signin may call it.
 //
-// device is the device secret to hand out, "" when the browser already holds it; again
-// says that an existing session was proven afresh rather than a new one begun.
-func Grant(a account.Account, s Session, device secret.Text, again bool) Granted {
-	return Granted{account: a, session: s, device: device, again: again}
+// device is the device secret to hand out, "" when the browser already holds it; attempt
+// is the new value of the attempt cookie, "" where no sign-in was completed in a browser;
+// again says that an existing session was proven afresh rather than a new one begun.
+func Grant(a account.Account, s Session, device, attempt secret.Text, again bool) Granted {
+	return Granted{account: a, session: s, device: device, attempt: attempt, again: again}
 }
 
 // Account returns the person who signed in.
@@ -53,6 +55,9 @@ func (g Granted) Session() Session { return g.session }
 
 // Device returns the device secret to hand out, or "".
 func (g Granted) Device() secret.Text { return g.device }
+
+// Attempt returns the value that the attempt cookie has from now on, or "".
+func (g Granted) Attempt() secret.Text { return g.attempt }
 
 // Again reports whether an existing session was proven afresh.
 func (g Granted) Again() bool { return g.again }
@@ -84,4 +89,5 @@ type Issued struct {
 	AccessExpiresAt time.Time
 	RefreshToken    secret.Text
 	Device          secret.Text // the device secret to hand out, or ""
+	Attempt         secret.Text // the new value of the attempt cookie, or ""
 }

@@ -81,7 +81,7 @@ type Session struct {
 	Account account.ID
 	Client  string // the application, "default" for the first
 
-	// Generation is 1 at birth and rises with every rotation. RotatedAt is when the
+	// Generation is FirstGeneration at birth and rises with every rotation. RotatedAt is when the
 	// answer that carries it was last made anew: at birth, rotation or late recovery.
 	Generation int64
 	RotatedAt  time.Time
@@ -124,6 +124,9 @@ type Session struct {
 	Methods  []string
 	AAL      int
 }
+
+// FirstGeneration is that of the tokens which a sign-in issues: only a new session has it.
+const FirstGeneration = 1
 
 // Device is what a user agent says it is. It is shown to the person, never trusted.
 type Device struct {

@@ -56,7 +56,10 @@ type Attempt struct {
 	SecretHash []byte
 	Purpose    Purpose
 	Account    account.ID
-	Session    session.ID
+	// Session is the session that began the attempt, where a signed-in person did, and
+	// Epoch the account's at that time. Without both alive it leads nowhere: see Orphaned.
+	Session session.ID
+	Epoch   int64
 	// Decoy attempts look and behave like others and lead nowhere.
 	Decoy       bool
 	KnownDevice bool
@@ -124,6 +127,13 @@ func (a Attempt) Live(now time.Time) bool {
 // Expired reports whether the attempt's time is over and nothing else has ended it.
 func (a Attempt) Expired(now time.Time) bool {
 	return a.EndedAt.IsZero() && !now.Before(a.ExpiresAt)
+}
+
+// Orphaned reports whether the attempt belongs to a session that has ended, in whatever
+// way: what a signed-in person began ends with the session that began it. s is that
+// session, or the zero Session where there is none any more; epoch is the account's.
+func (a Attempt) Orphaned(s session.Session, epoch int64, now time.Time) bool {
+	return a.Session != "" && (s.ID != a.Session || s.Account != a.Account || a.Epoch != epoch || !s.Live(now, epoch))
 }
 
 // Challenge is the code of the attempt as factor judges it.

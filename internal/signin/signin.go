@@ -123,7 +123,10 @@ type Terms struct {
 	DeviceHash []byte
 	// NewDevice is the device secret made for this browser; "" when it has one.
 	NewDevice secret.Text
-	Now       time.Time
+	// NewAttempt is the value that the attempt cookie has after a sign-in; "" for clients
+	// that keep no cookies.
+	NewAttempt secret.Text
+	Now        time.Time
 }
 
 // Next decides. It returns the grant, or the refusal that tells why there is none.
@@ -142,7 +145,7 @@ func Next(s State, t Terms) (session.Granted, error) {
 	if s.Purpose == Reauthenticate {
 		return again(s, t)
 	}
-	return session.Grant(s.Account, begin(s, t), t.NewDevice, false), nil
+	return session.Grant(s.Account, begin(s, t), t.NewDevice, t.NewAttempt, false), nil
 }
 
 func begin(s State, t Terms) session.Session {
@@ -164,9 +167,9 @@ func begin(s State, t Terms) session.Session {
 		ID:              t.ID,
 		Account:         s.Account.ID,
 		Client:          client,
-		Generation:      1,
+		Generation:      session.FirstGeneration,
 		RotatedAt:       t.Now,
-		ProofGeneration: 1,
+		ProofGeneration: session.FirstGeneration,
 		DeviceHash:      t.DeviceHash,
 		Bound:           s.Browser.Delivery != session.Token,
 		Delivery:        s.Browser.Delivery,
@@ -192,7 +195,7 @@ func again(s State, t Terms) (session.Granted, error) {
 	if cur.ID == "" || cur.Account != s.Account.ID || !cur.Live(t.Now, s.Account.Epoch) {
 		return session.Granted{}, session.ErrEnded
 	}
-	return session.Grant(s.Account, cur.Proven(t.Lifetimes, names(s.Proofs), t.Now), "", true), nil
+	return session.Grant(s.Account, cur.Proven(t.Lifetimes, names(s.Proofs), t.Now), "", "", true), nil
 }
 
 func names(methods []Method) []string {
@@ -215,7 +218,7 @@ func PasswordChanged(who account.Account, current, shown session.Session, t Term
 	next := current.CutOff(t.Lifetimes, t.DeviceHash, t.Now)
 	next.AuthenticatedAt, next.AuthenticatedBy = shown.AuthenticatedAt, shown.AuthenticatedBy
 	next.Methods, next.AAL = shown.Methods, shown.AAL
-	return session.Grant(who, next, t.NewDevice, true), nil
+	return session.Grant(who, next, t.NewDevice, "", true), nil
 }
 
 // Shown is a session as an access token of it proves it. A proof that came after the

@@ -14,16 +14,16 @@ import (
 const attemptColumns = `id, secret_hash, purpose, account_id, session_id, decoy, known_device, address, address_key,
 	candidate, browser_hash, delivery, locale, code_hash, code_sent_at, code_expires_at, tries, sends,
 	created_at, expires_at, ended_at, outcome, channel, subject_id, credential_version, match_digits, place, device,
-	approved_at, onward, proofs`
+	approved_at, onward, proofs, epoch`
 
 const (
 	sqlAttemptInsert = `INSERT INTO attempt (` + attemptColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)`
+		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`
 	sqlAttemptByID = `SELECT ` + attemptColumns + ` FROM attempt WHERE id = $1`
 	sqlAttemptLock = sqlAttemptByID + ` FOR UPDATE`
-	sqlAttemptFor  = `SELECT ` + attemptColumns + ` FROM attempt
-		WHERE account_id = $1 AND ended_at IS NULL AND purpose = $2 AND subject_id = $3 ORDER BY id DESC LIMIT 1`
-	// Newest first. The steps of a session are no rivals of what strangers begin.
+	sqlAttemptsFor = `SELECT ` + attemptColumns + ` FROM attempt
+		WHERE account_id = $1 AND ended_at IS NULL AND purpose = $2 AND subject_id = $3 ORDER BY id DESC`
+	// Newest first. What a signed-in person begins competes with nothing that strangers do.
 	sqlAttemptsLive = `SELECT id, known_device FROM attempt
 		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 AND session_id IS NULL ORDER BY id DESC`
 	sqlAttemptCode = `UPDATE attempt SET code_hash = $1, code_sent_at = $2, code_expires_at = $3, expires_at = $3, tries = 0, sends = sends + 1
@@ -33,6 +33,7 @@ const (
 		WHERE id = $3 AND ended_at IS NULL RETURNING id`
 	sqlAttemptExpire = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
 		WHERE id = $3 AND ended_at IS NULL AND expires_at <= $1`
+	sqlAttemptRebind  = `UPDATE attempt SET browser_hash = $1 WHERE id = $2 AND browser_hash IS NOT NULL`
 	sqlAttemptApprove = `UPDATE attempt SET approved_at = $1 WHERE id = $2 AND ended_at IS NULL AND approved_at IS NULL RETURNING id`
 	// Every step that leads to an account, when what proves its person has changed.
 	sqlAttemptEndAll = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
@@ -54,15 +55,15 @@ const (
 
 func scanAttempt(scan func(...any) error) (signin.Attempt, error) {
 	var a signin.Attempt
-	var version sql.NullInt64
+	var version, epoch sql.NullInt64
 	var proofs string
 	err := scan(&a.ID, &a.SecretHash, &a.Purpose, optional(&a.Account), optional(&a.Session), &a.Decoy, &a.KnownDevice,
 		optional(&a.Address.Text), optional(&a.Address.Key), &a.Candidate, &a.BrowserHash, &a.Delivery, &a.Locale,
 		&a.CodeHash, stamp(&a.SentAt), stamp(&a.CodeExpires), &a.Tries, &a.Sends,
 		stamp(&a.CreatedAt), stamp(&a.ExpiresAt), stamp(&a.EndedAt), optional(&a.Outcome), optional(&a.Channel),
 		optional(&a.Subject), &version, optional(&a.Match), optional(&a.Place), optional(&a.Device), stamp(&a.ApprovedAt),
-		optional(&a.Onward), optional(&proofs))
-	a.CredentialVersion, a.Proofs = version.Int64, signin.ParseMethods(proofs)
+		optional(&a.Onward), optional(&proofs), &epoch)
+	a.CredentialVersion, a.Epoch, a.Proofs = version.Int64, epoch.Int64, signin.ParseMethods(proofs)
 	if a.Channel == "" {
 		a.Channel = account.ByEmail // as before there was another
 	}
@@ -82,13 +83,14 @@ func (r reader) AttemptByID(ctx context.Context, id signin.AttemptID) (signin.At
 	return r.attempt(ctx, sqlAttemptByID, id)
 }
 
-// AttemptFor finds the newest open attempt of a person to verify an address or number.
-func (r reader) AttemptFor(ctx context.Context, owner account.ID, purpose signin.Purpose, subject string) (signin.Attempt, bool, error) {
-	a, err := scanAttempt(r.queryRow(ctx, sqlAttemptFor, string(owner), string(purpose), subject).Scan)
-	if errors.Is(err, sql.ErrNoRows) {
-		return signin.Attempt{}, false, nil
+// AttemptsFor lists the open attempts of a person to verify an address or number, newest
+// first.
+func (tx *Tx) AttemptsFor(ctx context.Context, owner account.ID, purpose signin.Purpose, subject string) ([]signin.Attempt, error) {
+	rows, err := tx.query(ctx, sqlAttemptsFor, string(owner), string(purpose), subject)
+	if err != nil {
+		return nil, err
 	}
-	return a, err == nil, err
+	return collect(rows, scanAttempt)
 }
 
 // LockAttempt reads an attempt and holds its row until the transaction ends. If it
@@ -104,7 +106,7 @@ func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
 		string(a.Delivery), a.Locale, a.CodeHash, when(a.SentAt), when(a.CodeExpires), a.Tries, a.Sends,
 		when(a.CreatedAt), when(a.ExpiresAt), when(a.EndedAt), null(a.Outcome), null(string(a.Channel)), null(a.Subject),
 		a.CredentialVersion, null(a.Match), null(a.Place), null(a.Device), when(a.ApprovedAt), null(a.Onward),
-		null(signin.JoinMethods(a.Proofs)))
+		null(signin.JoinMethods(a.Proofs)), a.Epoch)
 	return err
 }
 
@@ -153,6 +155,11 @@ func (tx *Tx) ExpireAttempt(id signin.AttemptID) error {
 func (tx *Tx) ApproveAttempt(ctx context.Context, id signin.AttemptID) (bool, error) {
 	_, approved, err := tx.id(ctx, sqlAttemptApprove, when(tx.Now), string(id))
 	return approved, err
+}
+
+// RebindAttempt moves an attempt that a browser keeps to that browser's new cookie.
+func (tx *Tx) RebindAttempt(id signin.AttemptID, browserHash []byte) error {
+	return tx.post(sqlAttemptRebind, browserHash, string(id))
 }
 
 // EndAttempts ends every open attempt that leads to an account.

@@ -99,7 +99,7 @@ func (c *Call) Refreshing(body secret.Text) (token, device secret.Text, err erro
 	if device, err = c.deviceHeader(); err != nil || device != "" {
 		return token, device, err
 	}
-	device, err = c.sessionCookie(c.hall.Cookies.Device)
+	device, err = c.readCookie(c.hall.deviceCookie())
 	return token, device, err
 }
 
@@ -153,12 +153,12 @@ func (c *Call) AccessToken() (secret.Text, error) {
 	if c.authorized() {
 		return c.Bearer()
 	}
-	return c.sessionCookie(c.hall.Cookies.Access)
+	return c.readCookie(c.hall.accessCookie())
 }
 
 // RefreshToken returns the refresh cookie; "" when there is none.
 func (c *Call) RefreshToken() (secret.Text, error) {
-	return c.sessionCookie(c.hall.Cookies.Refresh)
+	return c.readCookie(c.hall.refreshCookie())
 }
 
 // Device returns the device secret: of the header Limen-Device or, in the cookie modes
@@ -174,7 +174,7 @@ func (c *Call) Device() (secret.Text, error) {
 			return "", err
 		}
 	}
-	return c.sessionCookie(c.hall.Cookies.Device)
+	return c.readCookie(c.hall.deviceCookie())
 }
 
 func (c *Call) deviceHeader() (secret.Text, error) {
@@ -190,16 +190,16 @@ func (c *Call) deviceHeader() (secret.Text, error) {
 
 // Attempt returns the attempt cookie; "" when there is none.
 func (c *Call) Attempt() (secret.Text, error) {
-	return c.sessionCookie(c.hall.Cookies.Attempt)
+	return c.readCookie(c.hall.attemptCookie())
 }
 
-// sessionCookie reads one of our own cookies, by its name without prefix. There is none
-// beside Authorization and none on a row that is exempt from the cross-origin rule.
-func (c *Call) sessionCookie(name string) (secret.Text, error) {
+// readCookie reads one of our own cookies. There is none beside Authorization and none on
+// a row that is exempt from the cross-origin rule.
+func (c *Call) readCookie(k cookie) (secret.Text, error) {
 	if c.authorized() || c.row == nil || c.row.Exempt != "" {
 		return "", nil
 	}
-	return readCookie(c.R.Header["Cookie"], c.hall.cookieName(name))
+	return cookieValue(c.R.Header["Cookie"], c.hall.wireName(k))
 }
 
 // credential reports whether s can be a token of ours: visible ASCII without separators

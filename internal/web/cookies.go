@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	maxCookie   = 4096 // bytes of name and value together (RFC 6265bis section 5.6)
-	deviceLife  = 400 * 24 * time.Hour
+	maxCookie  = 4096 // bytes of name and value together (RFC 6265bis section 5.6)
+	deviceLife = 400 * 24 * time.Hour
+	// attemptLife is how long a new attempt cookie waits for the first attempt of its own.
+	attemptLife = 10 * time.Minute
 	cookieClear = time.Duration(0)
 )
 
@@ -55,23 +57,46 @@ func cookieToken(s string) bool {
 	return s != "" && len(s) <= 64
 }
 
-// cookieName is the name on the wire (RFC 6265bis section 4.1.3, D7): __Host- binds the
+// cookie is one of limen's own: its name without prefix, and whether sibling hosts share
+// it where the settings name a cookie domain.
+type cookie struct {
+	name   string
+	shared bool
+}
+
+func (h *Hallway) accessCookie() cookie  { return cookie{h.Cookies.Access, true} }
+func (h *Hallway) refreshCookie() cookie { return cookie{h.Cookies.Refresh, true} }
+func (h *Hallway) deviceCookie() cookie  { return cookie{h.Cookies.Device, true} }
+
+// attemptCookie says which browser began an attempt. Such a cookie is never shared (D7):
+// a sibling host that could plant one would bind what its victim begins to a browser of
+// its own, even with a value that limen made.
+func (h *Hallway) attemptCookie() cookie { return cookie{h.Cookies.Attempt, false} }
+
+// wireName is the name on the wire (RFC 6265bis section 4.1.3, D7): __Host- binds the
 // cookie to this very host, so no sibling can plant one.
-func (h *Hallway) cookieName(name string) string {
+func (h *Hallway) wireName(k cookie) string {
 	switch {
 	case !h.secure:
-		return name // loopback: browsers refuse the prefixes without Secure
-	case h.CookieDomain != "":
-		return "__Secure-" + name
+		return k.name // loopback: browsers refuse the prefixes without Secure
+	case h.domainOf(k) != "":
+		return "__Secure-" + k.name
 	}
-	return "__Host-" + name
+	return "__Host-" + k.name
+}
+
+func (h *Hallway) domainOf(k cookie) string {
+	if !k.shared {
+		return ""
+	}
+	return h.CookieDomain
 }
 
 // setCookie writes one of our cookies. Setting and clearing differ in value and age
 // only: a browser that sees other attributes keeps the old cookie.
-func (c *Call) setCookie(name string, value secret.Text, life time.Duration) error {
+func (c *Call) setCookie(k cookie, value secret.Text, life time.Duration) error {
 	h := c.hall
-	full := h.cookieName(name)
+	full := h.wireName(k)
 	if len(full)+len(value) > maxCookie {
 		return fmt.Errorf("web: cookie %s does not fit", full) // browsers would drop it in silence
 	}
@@ -80,9 +105,9 @@ func (c *Call) setCookie(name string, value secret.Text, life time.Duration) err
 	b.WriteByte('=')
 	b.WriteString(value.Reveal())
 	b.WriteString("; Path=/")
-	if h.CookieDomain != "" {
+	if domain := h.domainOf(k); domain != "" {
 		b.WriteString("; Domain=")
-		b.WriteString(h.CookieDomain)
+		b.WriteString(domain)
 	}
 	b.WriteString("; Max-Age=")
 	b.WriteString(strconv.FormatInt(max(0, int64(life/time.Second)), 10))
@@ -105,14 +130,23 @@ func (c *Call) KeepAttempt(value secret.Text, life time.Duration) error {
 	if value == "" {
 		return nil
 	}
-	return c.setCookie(c.hall.Cookies.Attempt, value, life)
+	return c.setCookie(c.hall.attemptCookie(), value, life)
+}
+
+// changeAttempt gives the attempt cookie a new value, or clears it where there is none:
+// the old one is gone in any case.
+func (c *Call) changeAttempt(value secret.Text) error {
+	if value == "" {
+		return c.setCookie(c.hall.attemptCookie(), "", cookieClear)
+	}
+	return c.setCookie(c.hall.attemptCookie(), value, attemptLife)
 }
 
 // DropSession clears the session's cookies and the attempt's. The device secret stays:
 // it tells a known device from a new one, signed in or not.
 func (c *Call) DropSession() {
-	for _, name := range []string{c.hall.Cookies.Access, c.hall.Cookies.Refresh, c.hall.Cookies.Attempt} {
-		_ = c.setCookie(name, "", cookieClear) // an empty value fits
+	for _, k := range []cookie{c.hall.accessCookie(), c.hall.refreshCookie(), c.hall.attemptCookie()} {
+		_ = c.setCookie(k, "", cookieClear) // an empty value fits
 	}
 	if c.hall.secure {
 		// No more than the cache: "cookies" would forget the device and wipe a host
@@ -121,10 +155,10 @@ func (c *Call) DropSession() {
 	}
 }
 
-// readCookie returns the value of the cookie called name: "" when there is none. Two of
+// cookieValue returns the value of the cookie called name: "" when there is none. Two of
 // that name, or a value that is no token of ours, are refused and never a pass: which of
 // two a browser means is not ours to guess (RFC 6265 section 4.2.2).
-func readCookie(headers []string, name string) (secret.Text, error) {
+func cookieValue(headers []string, name string) (secret.Text, error) {
 	var value string
 	found := false
 	for _, rest := range headers {

@@ -18,19 +18,23 @@ import (
 
 func issued(d session.Delivery, device secret.Text, withUser bool) web.Issued {
 	at := noon.Add(-time.Hour)
+	generation, attempt := int64(7), secret.Text("")
+	if withUser { // a sign-in
+		generation, attempt = session.FirstGeneration, "las_attempt"
+	}
 	return web.Issued{
 		Account: account.Account{
 			ID: "usr_1", Email: "maria@example.com", EmailVerified: true, FirstName: "Maria", Roles: []string{"user"},
 			PasswordHash: "$argon2id$hash", CreatedAt: at, UpdatedAt: at, LastSignInAt: noon,
 		},
 		Session: session.Session{
-			ID: "ses_1", Account: "usr_1", Delivery: d, CreatedAt: noon, LastSeenAt: noon, AuthenticatedAt: noon,
+			ID: "ses_1", Account: "usr_1", Delivery: d, Generation: generation, CreatedAt: noon, LastSeenAt: noon, AuthenticatedAt: noon,
 			IdleExpiresAt: noon.Add(30 * 24 * time.Hour), ExpiresAt: noon.Add(90 * 24 * time.Hour), IP: "192.0.2.1",
 			Device:  session.Device{Name: "Firefox on Linux", OS: "Linux", Browser: "Firefox", Kind: session.KindDesktop},
 			Methods: []string{"password"}, AAL: 1,
 		},
 		AccessToken: "eyJaccess", AccessExpiresAt: noon.Add(15 * time.Minute), RefreshToken: "lrt_refresh",
-		DeviceSecret: device, WithUser: withUser,
+		DeviceSecret: device, AttemptSecret: attempt, WithUser: withUser,
 	}
 }
 
@@ -294,6 +298,50 @@ func TestReadCookie(t *testing.T) {
 				t.Errorf("%d %q", w.Code, got)
 			}
 		})
+	}
+}
+
+// TestHostOnlyCookies: the attempt cookie is read under its __Host- name alone, also where
+// the others are shared with sibling hosts, and none that a browser or a lenient parser
+// might take for it is.
+func TestHostOnlyCookies(t *testing.T) {
+	var b session.Browser
+	h := openHall(t, func(h *web.Hallway) { h.CookieDomain = "example.com" }, web.Table{{
+		Pattern: "POST /v1/x", Guard: web.Anyone, Limit: web.Free(),
+		Handle: web.Plain(func(c *web.Call) (err error) { b, err = c.Browser(); return err }),
+	}})
+	const own = "__Host-limen_attempt"
+	for line, want := range map[string]string{
+		own + "=a":                                     "a",
+		own + "=a; __Secure-limen_attempt=b":           "a",
+		"limen_attempt=b; " + own + "=a":               "a",
+		"limen_attempt=b":                              "",
+		"__Secure-limen_attempt=b":                     "",
+		"__host-limen_attempt=b":                       "",
+		"__HOST-limen_attempt=b":                       "",
+		"\u2000" + own + "=b":                          "",
+		"\u00a0" + own + "=b":                          "",
+		"$Version=1," + own + "=b":                     "",
+		"$Version=1; limen_attempt=b; $Path=/":         "",
+		own + ".=b":                                    "",
+		"=" + own + "=b":                               "",
+		"__Host-limen_device=b; __Secure-limen_device": "",
+		own + "=a; " + own + "=a":                      "refused",
+		own + "=a; x=1; " + own + "=b":                 "refused",
+	} {
+		b = session.Browser{}
+		w := h.ask("POST", "/v1/x", "", "Cookie: "+line)
+		got := b.Attempt.Reveal()
+		if w.Code != 200 {
+			got = "refused"
+		}
+		if got != want {
+			t.Errorf("%q is read as %q, want %q", line, got, want)
+		}
+	}
+	h.ask("POST", "/v1/x", "", "Limen-Delivery: cookie", "Cookie: __Secure-limen_device=a; __Host-limen_device=b")
+	if b.Device.Reveal() != "a" {
+		t.Errorf("the shared device cookie is read as %q", b.Device.Reveal())
 	}
 }
 

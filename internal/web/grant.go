@@ -22,6 +22,8 @@ type Issued struct {
 	RefreshToken    secret.Text
 	// DeviceSecret is "" unless it was made for this answer.
 	DeviceSecret secret.Text
+	// AttemptSecret is the value of the attempt cookie after a sign-in.
+	AttemptSecret secret.Text
 	// WithUser adds the person; a refresh leaves them out.
 	WithUser bool
 }
@@ -71,8 +73,10 @@ func RedirectGrant(c *Call, g Issued, to string) error {
 // KeepGrant puts into cookies what the session's delivery mode keeps there: nothing in
 // token mode, the refresh token and the device secret in memory mode, the access token
 // too in cookie mode. A cookie lives as long as what it holds.
+//
+// A sign-in also changes the attempt cookie, whichever way it took: what anybody knew of
+// it before binds nothing to this browser afterwards.
 func KeepGrant(c *Call, g Issued) error {
-	names := c.hall.Cookies
 	switch g.Session.Delivery {
 	case session.Token:
 		if c.fromCookie {
@@ -83,14 +87,19 @@ func KeepGrant(c *Call, g Issued) error {
 		return nil
 	case session.Memory:
 	case session.Cookie:
-		if err := c.setCookie(names.Access, g.AccessToken, g.AccessExpiresAt.Sub(c.Now)); err != nil {
+		if err := c.setCookie(c.hall.accessCookie(), g.AccessToken, g.AccessExpiresAt.Sub(c.Now)); err != nil {
 			return err
 		}
 	default:
 		return errors.New("web: a session without a delivery")
 	}
-	if err := c.setCookie(names.Refresh, g.RefreshToken, expiry(g.Session).Sub(c.Now)); err != nil {
+	if err := c.setCookie(c.hall.refreshCookie(), g.RefreshToken, expiry(g.Session).Sub(c.Now)); err != nil {
 		return err
+	}
+	if g.Session.Generation == session.FirstGeneration {
+		if err := c.changeAttempt(g.AttemptSecret); err != nil {
+			return err
+		}
 	}
 	return c.keepDevice(g.DeviceSecret)
 }
@@ -100,11 +109,11 @@ func KeepGrant(c *Call, g Issued) error {
 func (c *Call) keepDevice(fresh secret.Text) error {
 	if fresh == "" {
 		var err error
-		if fresh, err = c.sessionCookie(c.hall.Cookies.Device); err != nil || fresh == "" {
+		if fresh, err = c.readCookie(c.hall.deviceCookie()); err != nil || fresh == "" {
 			return err
 		}
 	}
-	return c.setCookie(c.hall.Cookies.Device, fresh, deviceLife)
+	return c.setCookie(c.hall.deviceCookie(), fresh, deviceLife)
 }
 
 // Redirect answers 303.

@@ -23,6 +23,8 @@ ALTER TABLE attempt ADD COLUMN channel TEXT;
 ALTER TABLE attempt ADD COLUMN subject_id TEXT;
 -- What the account's credentials were when the attempt began.
 ALTER TABLE attempt ADD COLUMN credential_version BIGINT;
+-- The account's epoch when the attempt began, where it belongs to a session.
+ALTER TABLE attempt ADD COLUMN epoch BIGINT;
 -- What the waiting screen shows, and what is told of it to whoever approves.
 ALTER TABLE attempt ADD COLUMN match_digits TEXT;
 ALTER TABLE attempt ADD COLUMN place TEXT;
