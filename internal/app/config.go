@@ -57,7 +57,7 @@ type Config struct {
 	AllowedOrigins []string `name:"allowed-origins" group:"Applications" placeholder:"ORIGIN" unset:"none but limen's own; in dev also http://localhost at any port" help:"Origins of browser applications that may call the API with cookies (CORS)."`
 	RedirectAllow  []string `name:"redirect-allow" group:"Applications" placeholder:"ORIGIN|SCHEME:..." unset:"limen's own pages only; in dev also http://localhost at any port" help:"Where a completed sign-in may send the browser: origins, matched exactly, or the whole URL of a custom scheme."`
 
-	CookieDomain  string `name:"cookie-domain" group:"Cookies" placeholder:"DOMAIN" unset:"the host of the public URL alone (__Host-)" help:"A parent domain whose hosts all receive the session cookies (__Secure- instead of __Host-). Every one of these hosts can then act as the signed-in person."`
+	CookieDomain  string `name:"cookie-domain" group:"Cookies" placeholder:"DOMAIN" unset:"the host of the public URL alone (__Host-)" help:"A parent domain whose hosts all receive the session cookies (__Secure- instead of __Host-). Every one of these hosts can then act as the signed-in person. The cookie of an attempt is never shared."`
 	CookieAccess  string `name:"cookie-access" group:"Cookies" default:"limen_access" help:"Name of the access cookie, without its prefix."`
 	CookieRefresh string `name:"cookie-refresh" group:"Cookies" default:"limen_refresh" help:"Name of the refresh cookie, without its prefix."`
 	CookieAttempt string `name:"cookie-attempt" group:"Cookies" default:"limen_attempt" help:"Name of the cookie that holds an attempt, without its prefix."`

@@ -7,6 +7,10 @@
 // verdict) holds on every path at once; no door and no deed decides it again. That is
 // the lesson of the field's worst advisories: a check that one of several paths forgot.
 //
+// An attempt of a signed-in person belongs to the session that began it (Attempt.Orphaned).
+// A thief who had asked to add an address once attached it after the owner had signed out
+// everywhere.
+//
 // Invariants. Only Next builds a session.Granted. A Granted needs at least one proof
 // that belongs to the purpose. A ban is told only to those who proved every factor, and
 // never to a bare password, so that a password cannot be tested against banned accounts

@@ -14,6 +14,10 @@
 //     cookie. With Authorization no cookie is read at all.
 //   - One function, KeepGrant, decides what of a grant goes into cookies, and one,
 //     WriteGrant, writes the rest: a token that belongs in a cookie is in no body.
+//   - A cookie that says which browser began something is host-only (Hallway.attemptCookie):
+//     no Domain and always __Host- over https. A shared one let a sibling host plant its
+//     own browser's value, and the visitor's sign-up was completed with the attacker's
+//     password. A sign-in changes it (KeepGrant).
 //   - The client's address comes from the connection, and from X-Forwarded-For only
 //     through listed proxies, from right to left.
 //   - An error that is not a fault says nothing but the request id; its cause is logged.
