@@ -214,3 +214,11 @@ func TestParseIdentifier(t *testing.T) {
 		}
 	}
 }
+
+func TestMaskUsername(t *testing.T) {
+	for name, want := range map[string]string{"": "•••", "a": "•••", "anna": "a•••", "é": "•••", "e\u0301va": "e\u0301•••", "דנה": "\u2068ד\u2069•••"} {
+		if got := account.MaskUsername(name); got != want {
+			t.Errorf("%q is shown as %q, want %q", name, got, want)
+		}
+	}
+}
