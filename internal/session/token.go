@@ -12,7 +12,8 @@ import (
 // The forms on the wire, all in unpadded base64url:
 //
 //	lrt_ key id (4) | session id (16) | generation (8, big endian) | MAC (32)
-//	lds_, las_ random (32) | MAC (16)
+//	lds_ random (32) | MAC (16)
+//	     random (16) | MAC (16), the value of an attempt cookie
 //
 // The MAC is keyed by the server, so what we did not make is refused without touching
 // the database, and a copy of the database mints nothing. The key's name travels with a
@@ -21,46 +22,47 @@ import (
 const (
 	refreshPrefix = "lrt_"
 	refreshSize   = secret.KeyIDSize + 16 + 8 + 32
-	secretRandom  = 32
-	secretSize    = secretRandom + 16
 	idPrefix      = "ses_"
 )
 
-// browserSecret is a kind of value that names one browser: its prefix. The MAC inside is
-// the one rule for all of them: limen alone makes such a value, so a client cannot choose
-// its own. Each kind has a hasher of its own, so that none passes for another.
-type browserSecret string
+// browserSecret is a kind of value that names one browser. The MAC inside is the one rule
+// for all of them: limen alone makes such a value, so a client cannot choose its own. Each
+// kind has a hasher of its own, so that none passes for another.
+type browserSecret struct {
+	prefix string
+	random int // bytes
+}
 
-const (
-	deviceSecret  browserSecret = "lds_"
-	attemptSecret browserSecret = "las_"
+var (
+	deviceSecret  = browserSecret{"lds_", 32}
+	attemptSecret = browserSecret{"", 16}
 )
 
+const secretTag = 16 // bytes of MAC
+
 func (kind browserSecret) issue(h *secret.Hasher) secret.Text {
-	random := secret.Bytes(secretRandom)
-	return secret.Text(string(kind) + base64.RawURLEncoding.EncodeToString(append(random, secretTag(h.Sum(random))...)))
+	random := secret.Bytes(kind.random)
+	return secret.Text(kind.prefix + base64.RawURLEncoding.EncodeToString(append(random, h.Sum(random)[:secretTag]...)))
 }
 
 // issued reports whether issue returned s under any key of the ring.
 func (kind browserSecret) issued(h *secret.Hasher, s string) bool {
-	raw, ok := open(s, string(kind), secretSize)
+	raw, ok := open(s, kind.prefix, kind.random+secretTag)
 	if !ok {
 		return false
 	}
 	ours := false
-	for _, sum := range h.Sums(raw[:secretRandom]) {
-		ours = hmac.Equal(secretTag(sum), raw[secretRandom:]) || ours
+	for _, sum := range h.Sums(raw[:kind.random]) {
+		ours = hmac.Equal(sum[:secretTag], raw[kind.random:]) || ours
 	}
 	return ours
 }
 
 // current reports whether issue returned s under the current key.
 func (kind browserSecret) current(h *secret.Hasher, s string) bool {
-	raw, ok := open(s, string(kind), secretSize)
-	return ok && hmac.Equal(secretTag(h.Sum(raw[:secretRandom])), raw[secretRandom:])
+	raw, ok := open(s, kind.prefix, kind.random+secretTag)
+	return ok && hmac.Equal(h.Sum(raw[:kind.random])[:secretTag], raw[kind.random:])
 }
-
-func secretTag(sum []byte) []byte { return sum[:secretSize-secretRandom] }
 
 // SealRefreshToken makes the refresh token of one generation of a session. h is the
 // ring's hasher for refresh tokens. It panics if id is not a session id or generation is
@@ -124,8 +126,8 @@ func open(s, prefix string, size int) (raw []byte, ok bool) {
 	if len(s) != len(prefix)+base64.RawURLEncoding.EncodedLen(size) || s[:len(prefix)] != prefix {
 		return nil, false
 	}
-	// The decoder skips line breaks, which leaves fewer bytes than size. Both sizes are
-	// whole groups of three bytes, so no spelling has spare bits.
-	raw, err := base64.RawURLEncoding.DecodeString(s[len(prefix):])
+	// The decoder skips line breaks, which leaves fewer bytes than size, and refuses spare
+	// bits that are set.
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(s[len(prefix):])
 	return raw, err == nil && len(raw) == size
 }

@@ -20,7 +20,7 @@ func issued(d session.Delivery, device secret.Text, withUser bool) web.Issued {
 	at := noon.Add(-time.Hour)
 	generation, attempt := int64(7), secret.Text("")
 	if withUser { // a sign-in
-		generation, attempt = session.FirstGeneration, "las_attempt"
+		generation, attempt = session.FirstGeneration, "attempt"
 	}
 	return web.Issued{
 		Account: account.Account{
