@@ -245,7 +245,7 @@ func TestKeepingByForms(t *testing.T) {
 		send(t, s.Client(t, ""), offer, "/sign-in/keep").Want(http.StatusUnauthorized)
 		send(t, fresh, offer, "/sign-in/keep").Want(http.StatusSeeOther)
 		fresh.Do("GET", "/v1/me", nil).Want(http.StatusOK)
-		says(t, send(t, fresh, offer, "/sign-in/keep").Want(http.StatusUnauthorized), "This took longer")
+		says(t, send(t, fresh, offer, "/sign-in/keep").Want(http.StatusUnauthorized), "This sign-in expired")
 	})
 }
 
