@@ -277,6 +277,24 @@ func TestAccessTokensBeforeAPasswordChange(t *testing.T) {
 	})
 }
 
+// TestAChangeIsNotBeforeTheTokensItRefuses: a refresh that committed while the change waited
+// may be later than the change's own instant, and so may what was issued before it.
+func TestAChangeIsNotBeforeTheTokensItRefuses(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "order@example.com", "")
+		start := s.Clock.Now()
+		s.Clock.Advance(2 * time.Second)
+		c.Grant(c.Do("POST", "/v1/token/refresh", app.M{"refresh_token": c.Refresh}))
+		middle := c.Access
+		s.Clock.Advance(2 * time.Second)
+		c.Grant(c.Do("POST", "/v1/token/refresh", app.M{"refresh_token": c.Refresh}))
+		s.Clock.Set(start.Add(time.Second))
+		changePassword(c)
+		c.Do("GET", "/v1/me", nil).Want(http.StatusOK)
+		as(t, s, middle).Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized, "unauthenticated")
+	})
+}
+
 // TestTokensThatWereCutOffEndNothing: not by signing out with them, in any scope.
 func TestTokensThatWereCutOffEndNothing(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
@@ -487,5 +505,25 @@ func TestPasswordChangeOnThePages(t *testing.T) {
 			t.Errorf("later sent to %s", to)
 		}
 		c.Do("GET", "/account", nil).Want(http.StatusOK)
+	})
+}
+
+// TestProofsOnThePagesInMemoryMode: a single-page application's session may use the pages:
+// its refresh cookie is renewed, and the next page finds it.
+func TestProofsOnThePagesInMemoryMode(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		signedIn(t, s, "spa@example.com", "")
+		c := s.Client(t, "memory")
+		c.SignIn("spa@example.com")
+		page := c.Without()
+		page.Header.Del("Limen-Delivery")
+		page.Do("POST", "/account/confirm", url.Values{"password": {app.Password}}).Want(http.StatusSeeOther)
+		s.Log.Secret(changedPassword)
+		form := url.Values{"current_password": {app.Password}, "new_password": {changedPassword}}
+		page.Do("POST", "/account/password", form).Want(http.StatusSeeOther)
+		page.Do("GET", "/account", nil).Want(http.StatusOK)
+		if page.Cookies()["limen_access"] != "" {
+			t.Error("the access token is in a cookie")
+		}
 	})
 }
