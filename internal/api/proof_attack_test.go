@@ -179,6 +179,9 @@ func TestPasswordChangeCutsTheSessionOff(t *testing.T) {
 				first := c.Cookies()
 				old := *c
 				s.Clock.Advance(2 * time.Second)
+				another := map[string]string{"token": "cookie", "memory": "token", "cookie": "memory"}[delivery]
+				c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": changedPassword}, "Limen-Delivery", another).
+					Want(http.StatusUnprocessableEntity, "invalid_request")
 				grant := changePassword(c)
 				if in := grant.Text("refresh_token") != ""; in != (delivery == "token") {
 					t.Errorf("the refresh token stands in the body: %t", in)
@@ -334,14 +337,24 @@ func TestTokensThatWereCutOffEndNothing(t *testing.T) {
 func TestWhatWasUnderWayWhenThePasswordChanged(t *testing.T) {
 	app.Each(t, handoverSettings, func(t *testing.T, s *app.Server) {
 		signedIn(t, s, "way@example.com", "")
-		browser := s.Client(t, "")
-		code := codeFrom(t, s, pageSignIn(browser, "way@example.com", destination(callback)))
 		c := s.Client(t, "")
 		c.SignIn("way@example.com")
 		thief := actorOf(t, s, c)
+		handOver := func(ctx context.Context) (secret.Text, error) {
+			to, err := s.Auth.Destination(callback, "state-1", destination(callback).Get("code_challenge"))
+			if err != nil {
+				return "", err
+			}
+			return s.Auth.IssueHandover(ctx, thief.Actor, to, thief.browser)
+		}
+		code, err := handOver(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Log.Secret(code.Reveal())
 		s.Clock.Advance(2 * time.Second)
 		changePassword(c)
-		exchange(s.Client(t, ""), code, verifier, callback).Want(http.StatusUnauthorized, "invalid_code")
+		exchange(s.Client(t, ""), code.Reveal(), verifier, callback).Want(http.StatusUnauthorized, "invalid_code")
 		name := "Eve"
 		for what, call := range map[string]func(context.Context) error{
 			"profile": func(ctx context.Context) error {
@@ -354,14 +367,7 @@ func TestWhatWasUnderWayWhenThePasswordChanged(t *testing.T) {
 				_, err := s.Auth.BeginReauthentication(ctx, thief.Actor, signin.Password, thief.browser)
 				return err
 			},
-			"hand-over": func(ctx context.Context) error {
-				to, err := s.Auth.Destination(callback, "state-1", destination(callback).Get("code_challenge"))
-				if err != nil {
-					return err
-				}
-				_, err = s.Auth.IssueHandover(ctx, thief.Actor, to, thief.browser)
-				return err
-			},
+			"hand-over": func(ctx context.Context) error { _, err := handOver(ctx); return err },
 		} {
 			if err := call(t.Context()); !errors.Is(err, session.ErrUnauthenticated) {
 				t.Errorf("%s: %v", what, err)
