@@ -79,9 +79,8 @@ type Purge struct {
 
 // Purge decides what a remedy by a contact against an incident does. A suspect is a
 // contact that was verified after the contact and after the SeniorityPeriod before the
-// incident, but never one that the account was created with. Where a primary contact is a
-// suspect, the contact that makes the remedy takes its place or, in the other channel, the
-// oldest one. Was is the id of a contact that becomes primary in any case unless it is a
+// incident, but never one that the account was created with. Where no primary contact is
+// left, the contact that makes the remedy becomes it or, in the other channel, the oldest one. Was is the id of a contact that becomes primary in any case unless it is a
 // suspect: the primary one before the change that is undone, "" for none.
 func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
 	since := incident.Add(-SeniorityPeriod)
@@ -92,14 +91,14 @@ func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
 		return c.Verified() && c.ID != by.ID && c.VerifiedAt.After(since) && c.CreatedAt.After(s.CreatedAt)
 	}
 	var p Purge
-	heirs, vacant := map[Channel]Contact{by.Channel: by}, map[Channel]bool{}
+	heirs, taken := map[Channel]Contact{by.Channel: by}, map[Channel]bool{}
 	for _, c := range s.Contacts {
 		switch {
 		case !c.Verified():
 		case suspect(c):
 			p.Suspects = append(p.Suspects, c)
-			vacant[c.Channel] = vacant[c.Channel] || c.Primary
 		default:
+			taken[c.Channel] = taken[c.Channel] || c.Primary
 			if heir, ok := heirs[c.Channel]; c.Channel != by.Channel && (!ok || c.VerifiedAt.Before(heir.VerifiedAt)) {
 				heirs[c.Channel] = c
 			}
@@ -110,11 +109,11 @@ func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
 	}
 	for _, c := range s.Contacts {
 		if c.ID == was && c.Verified() && !suspect(c) {
-			heirs[c.Channel], vacant[c.Channel] = c, true
+			heirs[c.Channel], taken[c.Channel] = c, false
 		}
 	}
 	for _, channel := range []Channel{ByEmail, ByPhone} {
-		if heir, ok := heirs[channel]; ok && vacant[channel] && !heir.Primary {
+		if heir, ok := heirs[channel]; ok && !taken[channel] && !heir.Primary {
 			p.Primary = append(p.Primary, heir)
 		}
 	}

@@ -96,23 +96,24 @@ func TestPurge(t *testing.T) {
 		left, removed     string
 		forgotten         string
 	}{
-		"a thief's address":      {contacts: []account.Contact{primary(a), thief}, by: a, incident: 101, suspects: "thief"},
-		"that became primary":    {contacts: []account.Contact{a, primary(thief)}, by: a, incident: 101, suspects: "thief", primary: "a"},
-		"a thief's number":       {contacts: []account.Contact{primary(a), primary(number(thief))}, by: a, incident: 101, suspects: "thief"},
-		"an older one of mine":   {contacts: []account.Contact{primary(a), b, thief}, by: b, incident: 101, suspects: "thief"},
-		"one from days before":   {contacts: []account.Contact{primary(a), b}, by: a, incident: 101, left: "b"},
-		"just within three days": {contacts: []account.Contact{primary(a), b}, by: a, incident: 81, suspects: "b"},
-		"just without":           {contacts: []account.Contact{primary(a), b}, by: a, incident: 82, left: "b"},
-		"equally old":            {contacts: []account.Contact{primary(a), contactAt("twin", 0)}, by: a, incident: 1},
-		"what it began with":     {contacts: []account.Contact{primary(created), a, thief}, by: created, incident: 101, suspects: "thief"},
-		"proven late, made with": {contacts: []account.Contact{a, {ID: "late", VerifiedAt: hours(99), CreatedAt: birth, Channel: account.ByEmail}}, by: a, incident: 101, left: "late"},
-		"a change is undone":     {contacts: []account.Contact{a, primary(b)}, by: a, incident: 101, was: "a", primary: "a", left: "b"},
+		"a thief's address":       {contacts: []account.Contact{primary(a), thief}, by: a, incident: 101, suspects: "thief"},
+		"that became primary":     {contacts: []account.Contact{a, primary(thief)}, by: a, incident: 101, suspects: "thief", primary: "a"},
+		"a thief's number":        {contacts: []account.Contact{primary(a), primary(number(thief))}, by: a, incident: 101, suspects: "thief"},
+		"an older one of mine":    {contacts: []account.Contact{primary(a), b, thief}, by: b, incident: 101, suspects: "thief"},
+		"one from days before":    {contacts: []account.Contact{primary(a), b}, by: a, incident: 101, left: "b"},
+		"just within three days":  {contacts: []account.Contact{primary(a), b}, by: a, incident: 81, suspects: "b"},
+		"just without":            {contacts: []account.Contact{primary(a), b}, by: a, incident: 82, left: "b"},
+		"equally old":             {contacts: []account.Contact{primary(a), contactAt("twin", 0)}, by: a, incident: 1},
+		"what it began with":      {contacts: []account.Contact{primary(created), a, thief}, by: created, incident: 101, suspects: "thief"},
+		"proven late, made with":  {contacts: []account.Contact{primary(a), {ID: "late", VerifiedAt: hours(99), CreatedAt: birth, Channel: account.ByEmail}}, by: a, incident: 101, left: "late"},
+		"a change is undone":      {contacts: []account.Contact{a, primary(b)}, by: a, incident: 101, was: "a", primary: "a", left: "b"},
+		"no primary one is there": {contacts: []account.Contact{a, b}, by: b, incident: 101, primary: "b"},
 		"somebody else's change is undone": {
 			contacts: []account.Contact{primary(contactAt("c", 12)), a, b}, by: a, incident: 101, was: "b", primary: "b", left: "b c"},
 		"the one before is a suspect, too": {
 			contacts: []account.Contact{a, thief, primary(contactAt("t2", 100))}, by: a, incident: 101, was: "thief", suspects: "thief t2", primary: "a"},
 		"a number throws out the primary address": {
-			contacts: []account.Contact{number(a), b, contactAt("c", 12), primary(thief)}, by: number(a), incident: 101,
+			contacts: []account.Contact{primary(number(a)), b, contactAt("c", 12), primary(thief)}, by: number(a), incident: 101,
 			suspects: "thief", primary: "b", left: "b c"},
 		"unverified ones are left alone": {contacts: []account.Contact{primary(a), {ID: "q", Channel: account.ByEmail}}, by: a, incident: 101},
 		"what was removed": {

@@ -490,3 +490,26 @@ func TestARemedyWithoutAMailRelay(t *testing.T) {
 		thief.Do("GET", "/v1/me", nil).Want(http.StatusUnauthorized, "session_ended")
 	})
 }
+
+// TestADeletionAfterTheLastContactWent: a thief of an account with a username removes its only
+// address and deletes the account. It is kept for the grace all the same, and the address is
+// told.
+func TestADeletionAfterTheLastContactWent(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "named@example.com", "")
+		c.Do("PATCH", "/v1/me", app.M{"username": "named"}).Want(http.StatusOK)
+		s.Clock.Advance(100 * time.Hour)
+		thief := s.Client(t, "")
+		thief.SignIn("named")
+		thief.Do("DELETE", "/v1/me/emails/"+idOf(t, thief, "/v1/me/emails", "named@example.com"), nil).Want(http.StatusNoContent)
+		s.Clock.Advance(time.Second)
+		thief.Do("DELETE", "/v1/me", nil).Want(http.StatusNoContent)
+		out, err := s.Auth.NotMe(t.Context(), letterAbout2(t, s, "named@example.com", "deleted"), elsewhere)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := addresses(recovered(t, s, out, "named@example.com")); got != "named@example.com*" {
+			t.Error(got)
+		}
+	})
+}

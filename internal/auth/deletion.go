@@ -33,9 +33,14 @@ func (a *Auth) DeleteAccount(ctx context.Context, actor Actor, b session.Browser
 	})
 }
 
-// reachable reports whether a message can be sent to a verified contact.
+// reachable reports whether a message can be sent to a verified contact, or to one that was
+// removed lately: removing the last one must not make a deletion final at once.
 func (a *Auth) reachable(s account.Standing) bool {
-	for _, c := range s.Informed(true) {
+	contacts := s.Informed(true)
+	for _, r := range s.Removals {
+		contacts = append(contacts, r.Contact)
+	}
+	for _, c := range contacts {
 		if c.Channel == account.ByEmail && a.Post.Ready() || c.Channel == account.ByPhone && a.canText(c) {
 			return true
 		}
