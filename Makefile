@@ -14,10 +14,10 @@ dev: ## run everything on this machine: http://localhost:4455
 test: ## start what the tests need, then run every check and every test
 	.ci/test
 
-test-long: ## what takes an hour: the whole exploration of thefts and remedies
+test-long: ## what takes hours: every seed of thefts, remedies and refreshes, and long fuzzing
 	.ci/test-long
 
-check: ## the quick half of test: format, vet, the plan of the house, generated pages
+check: ## the quick half of test: format, vet, staticcheck, the plan of the house, generated pages
 	.ci/check
 	go test -short ./internal ./internal/app ./cmd/limen
 

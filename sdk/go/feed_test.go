@@ -487,7 +487,7 @@ func TestAStreamThatDoesNotBegin(t *testing.T) {
 			<-r.Context().Done()
 		},
 		"too many":       func(w http.ResponseWriter, r *http.Request) { answerProblem(w, 503, "unavailable") },
-		"not acceptable": func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", 406) },
+		"not acceptable": func(w http.ResponseWriter, r *http.Request) { http.Error(w, "", http.StatusNotAcceptable) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -44,7 +44,7 @@ func TestLiveWithAServerKey(t *testing.T) {
 		"our key bad":  {func(w http.ResponseWriter, r *http.Request) { answerProblem(w, 401, "unauthenticated") }, "unavailable"},
 		"server error": {func(w http.ResponseWriter, r *http.Request) { answerProblem(w, 500, "internal_error") }, "unavailable"},
 		"limited":      {func(w http.ResponseWriter, r *http.Request) { answerProblem(w, 429, "rate_limited") }, "unavailable"},
-		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 307) }, "unavailable"},
+		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }, "unavailable"},
 	} {
 		if code := answer(tt.h); code != tt.code {
 			t.Errorf("%s: %q, want %q", name, code, tt.code)

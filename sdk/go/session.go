@@ -202,9 +202,7 @@ func (a *Auth) callRefresh(ctx context.Context, s session) (session, *Problem) {
 		if code := got.code(); got.status == http.StatusUnauthorized && (code == CodeSessionEnded || code == "refresh_reused") {
 			return session{}, sessionEnded(err)
 		}
-		problem := unavailable(err)
-		problem.superseded = got.status == http.StatusConflict && got.code() == "refresh_superseded"
-		return session{}, problem
+		return session{}, unavailable(err)
 	}
 	g, err := readGrant(got.body)
 	if err != nil {

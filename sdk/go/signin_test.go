@@ -426,7 +426,7 @@ func TestExchangeFailures(t *testing.T) {
 		"not a token": {func(w http.ResponseWriter, r *http.Request) {
 			answerJSON(w, 200, claims{"status": "complete", "access_token": "x", "refresh_token": "y"})
 		}, 401},
-		"a redirection": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 307) }, 401},
+		"a redirection": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }, 401},
 	} {
 		l, _, _, v := stage(t)
 		l.on(exchangeCall, tt.h)

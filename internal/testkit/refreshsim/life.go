@@ -14,10 +14,6 @@ const (
 	tries    = 3
 	flushed  = 30 * second // a browser that crashes may forget cookies that are younger
 	longest  = 85 * day    // how long a life is
-
-	longestWork = 2 * second // of the server, between arrival and commit
-	// calm is after how long nothing that was under way can still arrive or be answered.
-	calm = 2*int64(MaxDelay/time.Microsecond) + longestWork
 )
 
 var birthday = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -50,8 +46,7 @@ type client struct {
 	lurks  bool // a thief who refreshes when they please
 	device Device
 
-	gen, before int64  // the token held, and the one before it
-	was         Device // the device secret beside the one before
+	gen, before int64 // the token held, and the one before it
 	answeredAt  int64
 	awakeAt     int64
 	life        int   // a new one begins with every crash and sleep; the old one's answers are lost
@@ -73,7 +68,6 @@ type request struct {
 	flight    Flight
 	answer    Answer
 	done      bool // answered or given up
-	proof     Proof
 }
 
 type kind uint8
@@ -87,7 +81,6 @@ const (
 	stop // sleep or crash
 	revoke
 	theft
-	prove
 )
 
 type event struct {
@@ -141,8 +134,6 @@ func (s *sim) play(e event) {
 	switch e.kind {
 	case act:
 		s.act(e)
-	case prove:
-		s.prove(e)
 	case arrive:
 		s.arrive(e.r)
 	case land:
@@ -174,7 +165,6 @@ func (s *sim) act(e event) {
 			pause = s.dice.stretch(second, 12*hour)
 		}
 		s.at(until+pause, e)
-		s.mayProve(e, until)
 		return
 	}
 	if s.report.Requests >= s.w.Requests || s.report.Loot >= s.w.Requests || s.now > longest {
@@ -222,12 +212,10 @@ func (s *sim) arrive(r *request) {
 	if s.dice.chance(5) {
 		return // the server crashes before it commits
 	}
-	if r.proof == NoProof {
-		r.flight = r.c.led.row.Arrive(clock(s.now), r.p)
-	}
+	r.flight = r.c.led.row.Arrive(clock(s.now), r.p)
 	work := s.dice.between(millisecond, 40*millisecond)
 	if s.dice.chance(20) {
-		work = s.dice.between(0, longestWork)
+		work = s.dice.between(0, 2*second)
 	}
 	s.at(s.now+work, event{kind: land, r: r})
 	if s.dice.chance(3) { // somebody signs out everywhere just now
@@ -236,17 +224,11 @@ func (s *sim) arrive(r *request) {
 }
 
 func (s *sim) land(r *request) {
-	if r.proof != NoProof {
-		if !s.commit(r) {
-			return
-		}
-	} else {
-		if s.relents(r) {
-			return
-		}
-		r.answer = r.flight.Land(clock(s.now))
-		s.judge(r)
+	if s.relents(r) {
+		return
 	}
+	r.answer = r.flight.Land(clock(s.now))
+	s.judge(r)
 	if s.dice.chance(s.loss) || s.dice.chance(5) { // lost, or the server crashed after it committed
 		return
 	}
@@ -261,16 +243,11 @@ func (s *sim) relents(r *request) bool {
 		return false
 	}
 	if led.late(r.p.Generation, s.now) && !led.mayBeLate(r.p.Generation, s.now) {
-		s.heard(c)
+		s.report.Relents++
+		c.relented = led.newest
+		c.gen = max(c.gen, led.newest)
 	}
 	return r.p.Generation < c.relented
-}
-
-// heard is the kindness of the world: the newest answer turns out to have arrived.
-func (s *sim) heard(c *client) {
-	s.report.Relents++
-	c.relented = c.led.newest
-	c.gen, c.device = max(c.gen, c.led.newest), c.led.device
 }
 
 func (s *sim) deliver(r *request) {
@@ -279,20 +256,13 @@ func (s *sim) deliver(r *request) {
 		return
 	}
 	r.done = true
-	if r.proof == NoProof {
-		c.tabs[r.tab].busy = false
-	}
+	c.tabs[r.tab].busy = false
 	next := s.now
 	switch r.answer.Result {
 	case Granted:
 		// Whatever comes last stays in the jar, even if it is the older one.
 		if r.answer.Generation != c.gen {
-			c.before, c.was = c.gen, c.device
-		}
-		if r.answer.Device != None {
-			c.device = r.answer.Device
-		} else if !c.thief && r.p.Device > None {
-			c.device = r.p.Device // each grant sets the cookie that came with its request
+			c.before = c.gen
 		}
 		c.gen, c.answeredAt = r.answer.Generation, s.now
 		s.share(c, r.tab, s.now+micros(s.w.Lifetimes.Access))
@@ -302,9 +272,7 @@ func (s *sim) deliver(r *request) {
 		c.over = true
 		return
 	}
-	if r.proof == NoProof {
-		s.at(next, event{kind: act, c: c, tab: r.tab, life: c.life})
-	}
+	s.at(next, event{kind: act, c: c, tab: r.tab, life: c.life})
 }
 
 func (s *sim) giveUp(r *request) {
@@ -321,17 +289,6 @@ func (s *sim) giveUp(r *request) {
 	s.at(s.now+s.dice.stretch(10*second, 2*hour), event{kind: act, c: c, tab: r.tab, life: c.life})
 }
 
-// forget gives a browser that crashed the cookies that it had before. It forgets no
-// refresh whose successor a proof has replaced already: that is two answers at once.
-func (s *sim) forget(c *client) {
-	if c.before < c.led.newest-1 && !c.thief && !c.led.ofThief && !s.w.Unlucky {
-		s.report.Relents++
-		return
-	}
-	c.gen, c.device, c.before = c.before, c.was, 0
-	s.share(c, -1, 0)
-}
-
 // stop puts the client to sleep, or crashes it.
 func (s *sim) stop(e event) {
 	c := e.c
@@ -340,8 +297,9 @@ func (s *sim) stop(e event) {
 	}
 	c.life++
 	if s.dice.chance(300) {
-		if c.before > 0 && s.now-c.answeredAt < flushed {
-			s.forget(c)
+		if c.before > 0 && s.now-c.answeredAt < flushed { // both cookies are what they were
+			c.gen, c.before = c.before, 0
+			s.share(c, -1, 0)
 		}
 		c.awakeAt = s.now + s.dice.between(second, minute)
 	} else {
