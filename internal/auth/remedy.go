@@ -77,12 +77,8 @@ func (a *Auth) remedy(ctx context.Context, token secret.Text, b session.Browser,
 // value: its evidence is to be committed.
 func (a *Auth) openReport(ctx context.Context, tx *store.Tx, token secret.Text, purposes []signin.Purpose, b session.Browser) (who account.Account, r report, refusal, err error) {
 	refusal = signin.ErrLinkExpired
-	id, ok := signin.ParseLinkToken(token.Reveal())
-	if !ok {
-		return who, r, refusal, nil
-	}
-	link, found, err := tx.LinkByID(ctx, id)
-	if err != nil || !found || !slices.Contains(purposes, link.Purpose) || !a.Keys.Links.Fits(link.SecretHash, []byte(token)) {
+	link, found, err := a.linkOf(ctx, tx.LinkByID, token, purposes...)
+	if err != nil || !found {
 		return who, r, refusal, err
 	}
 	if who, found, err = tx.LockAccount(ctx, link.Account); err != nil || !found {
@@ -99,7 +95,7 @@ func (a *Auth) openReport(ctx context.Context, tx *store.Tx, token secret.Text, 
 		}
 		return who, r, nil, json.Unmarshal(data, &r)
 	}
-	if link, _, err = tx.LinkByID(ctx, id); err != nil {
+	if link, _, err = tx.LinkByID(ctx, link.ID); err != nil {
 		return who, r, nil, err
 	}
 	if refusal = link.Refusal(tx.Now); refusal == nil {
