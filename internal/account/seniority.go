@@ -63,6 +63,13 @@ func (s Standing) Senior(c Contact, at time.Time) bool {
 	return c.Verified() && !c.VerifiedAt.After(s.SeniorProof(at))
 }
 
+// Change is what an undo reverses: the ids of the contact that was removed and of the one
+// that was primary before; "" for none. The zero Change is none.
+type Change struct {
+	Removed string `json:"removed,omitempty"`
+	Was     string `json:"was,omitempty"`
+}
+
 // Purge is what a remedy does to an account's contacts.
 type Purge struct {
 	// Suspects lose their place: the remedy removes them, a recovery makes them unverified.
@@ -79,26 +86,27 @@ type Purge struct {
 
 // Purge decides what a remedy by a contact against an incident does. A suspect is a
 // contact that was verified after the contact and after the SeniorityPeriod before the
-// incident, but never one that the account was created with. Where no primary contact is
-// left, the contact that makes the remedy becomes it or, in the other channel, the oldest one. Was is the id of a contact that becomes primary in any case unless it is a
-// suspect: the primary one before the change that is undone, "" for none.
-func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
+// incident, but never one that the account was created with or that is brought back by
+// undoing its removal. Where a channel is left without a primary contact, the contact that
+// makes the remedy becomes it or, in the other channel, the oldest one. What was primary
+// before the change that is undone becomes primary again unless it is a suspect.
+func (s Standing) Purge(by Contact, incident time.Time, undone Change) Purge {
 	since := incident.Add(-SeniorityPeriod)
 	if by.VerifiedAt.After(since) {
 		since = by.VerifiedAt
 	}
 	suspect := func(c Contact) bool {
-		return c.Verified() && c.ID != by.ID && c.VerifiedAt.After(since) && c.CreatedAt.After(s.CreatedAt)
+		return c.Verified() && c.ID != by.ID && c.ID != undone.Removed && c.VerifiedAt.After(since) && c.CreatedAt.After(s.CreatedAt)
 	}
 	var p Purge
-	heirs, taken := map[Channel]Contact{by.Channel: by}, map[Channel]bool{}
+	heirs, held := map[Channel]Contact{by.Channel: by}, map[Channel]bool{}
 	for _, c := range s.Contacts {
 		switch {
 		case !c.Verified():
 		case suspect(c):
 			p.Suspects = append(p.Suspects, c)
 		default:
-			taken[c.Channel] = taken[c.Channel] || c.Primary
+			held[c.Channel] = held[c.Channel] || c.Primary
 			if heir, ok := heirs[c.Channel]; c.Channel != by.Channel && (!ok || c.VerifiedAt.Before(heir.VerifiedAt)) {
 				heirs[c.Channel] = c
 			}
@@ -108,12 +116,12 @@ func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
 		}
 	}
 	for _, c := range s.Contacts {
-		if c.ID == was && c.Verified() && !suspect(c) {
-			heirs[c.Channel], taken[c.Channel] = c, false
+		if c.ID == undone.Was && c.Verified() && !suspect(c) {
+			heirs[c.Channel], held[c.Channel] = c, false
 		}
 	}
 	for _, channel := range []Channel{ByEmail, ByPhone} {
-		if heir, ok := heirs[channel]; ok && !taken[channel] && !heir.Primary {
+		if heir, ok := heirs[channel]; ok && !held[channel] && !heir.Primary {
 			p.Primary = append(p.Primary, heir)
 		}
 	}
@@ -125,6 +133,27 @@ func (s Standing) Purge(by Contact, incident time.Time, was string) Purge {
 		}
 	}
 	return p
+}
+
+// Younger lists the verified contacts that are younger than another one, in the order in
+// which they were verified.
+func (s Standing) Younger(than Contact) (younger []Contact) {
+	for _, c := range s.Contacts {
+		if c.Verified() && c.VerifiedAt.After(than.VerifiedAt) {
+			younger = insertByProof(younger, c)
+		}
+	}
+	return younger
+}
+
+// Primary returns the primary contact of a channel.
+func (s Standing) Primary(channel Channel) (Contact, bool) {
+	for _, c := range s.Contacts {
+		if c.Channel == channel && c.Primary {
+			return c, true
+		}
+	}
+	return Contact{}, false
 }
 
 // Heir is the contact that becomes primary when another one goes: the oldest verified one

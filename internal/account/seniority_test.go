@@ -91,7 +91,7 @@ func TestPurge(t *testing.T) {
 		removals          []account.Removal
 		by                account.Contact
 		incident          int
-		was               string
+		was, restored     string
 		suspects, primary string
 		left, removed     string
 		forgotten         string
@@ -115,13 +115,17 @@ func TestPurge(t *testing.T) {
 		"a number throws out the primary address": {
 			contacts: []account.Contact{primary(number(a)), b, contactAt("c", 12), primary(thief)}, by: number(a), incident: 101,
 			suspects: "thief", primary: "b", left: "b c"},
+		"what an undo brings back": {
+			contacts: []account.Contact{primary(a), thief}, by: a, incident: 101, restored: "thief", left: "thief"},
+		"the only one of its channel is brought back": {
+			contacts: []account.Contact{primary(number(a)), b}, by: b, incident: 101, primary: "b"},
 		"unverified ones are left alone": {contacts: []account.Contact{primary(a), {ID: "q", Channel: account.ByEmail}}, by: a, incident: 101},
 		"what was removed": {
 			contacts: []account.Contact{primary(a)}, by: a, incident: 101, removed: "b", forgotten: "thief",
 			removals: []account.Removal{{Contact: thief, RemovedAt: hours(101)}, {Contact: b, RemovedAt: hours(100)}}},
 	} {
 		s := account.Standing{CreatedAt: birth, Contacts: c.contacts, Removals: c.removals}
-		p := s.Purge(c.by, hours(c.incident), c.was)
+		p := s.Purge(c.by, hours(c.incident), account.Change{Was: c.was, Removed: c.restored})
 		for what, pair := range map[string][2]string{
 			"suspects": {names(p.Suspects), c.suspects}, "primary": {names(p.Primary), c.primary},
 			"removed": {names(p.Removed), c.removed}, "forgotten": {names(p.Forgotten), c.forgotten}, "left": {names(p.Left), c.left},
@@ -149,7 +153,7 @@ func TestPurgeSparesTheOld(t *testing.T) {
 			t.Skip()
 		}
 		by := rapid.SampledFrom(verified).Draw(t, "by")
-		p := s.Purge(by, at, rapid.SampledFrom(append(verified, account.Contact{})).Draw(t, "was").ID)
+		p := s.Purge(by, at, account.Change{Was: rapid.SampledFrom(append(verified, account.Contact{})).Draw(t, "was").ID})
 		gone := map[string]bool{}
 		for _, c := range p.Suspects {
 			gone[c.ID] = true

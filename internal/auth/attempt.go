@@ -169,12 +169,16 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 
 // closed reports whether an attempt leads nowhere any more. Somebody who signs in learns
 // after the proof that the account is banned or being deleted; one that is being deleted
-// can be recovered and kept.
+// can be recovered, reviewed after that, and kept.
 func closed(who account.Account, p signin.Purpose) bool {
 	if who.Banned() {
 		return p != signin.SignIn
 	}
-	return who.Deleting() && p != signin.SignIn && p != signin.Recover && p != signin.Keep
+	switch p {
+	case signin.SignIn, signin.Recover, signin.Review, signin.Keep:
+		return false
+	}
+	return who.Deleting()
 }
 
 // held reads an attempt, over or not, for whoever holds it. One that belongs to a session

@@ -43,7 +43,7 @@ func (a *Auth) setPrimary(ctx context.Context, actor Actor, channel account.Chan
 		if err := tx.Record(ctx, a.eventBy(primaryEvents[channel], actor, b)); err != nil {
 			return nil, err
 		}
-		n := notification{template: primaryTemplates[channel], change: change{Was: was}, numbersToo: true, about: c}
+		n := notification{template: primaryTemplates[channel], change: account.Change{Was: was}, numbersToo: true, about: c}
 		if !withoutUndo {
 			n.undo = signin.UndoChange
 		}
@@ -70,7 +70,7 @@ func (a *Auth) removeContact(ctx context.Context, actor Actor, channel account.C
 			return nil, err
 		}
 		n := notification{
-			template: removalTemplates[channel], undo: signin.UndoChange, change: change{Removed: c.ID},
+			template: removalTemplates[channel], undo: signin.UndoChange, change: account.Change{Removed: c.ID},
 			also: []account.Contact{c}, about: c,
 		}
 		if heir, ok := s.Heir(c); ok {

@@ -29,7 +29,7 @@ type notification struct {
 	// senior contacts a link that reports, too.
 	undo signin.Purpose
 	// change is what such a link undoes.
-	change change
+	change account.Change
 	// until is how long the links work; zero means undoLife.
 	until time.Time
 	// numbersToo sends it to the numbers of accounts that have an address as well.
@@ -44,18 +44,12 @@ type notification struct {
 	about account.Contact
 }
 
-// change is what an undo reverses: a removed contact, and the contact that was primary.
-type change struct {
-	Removed string `json:"removed,omitempty"`
-	Was     string `json:"was,omitempty"`
-}
-
 // report is what the link of a notification remembers.
 type report struct {
-	Contact string    `json:"contact"` // who was informed
-	Senior  bool      `json:"senior"`  // and could undo the change
-	At      time.Time `json:"at"`      // of the incident
-	Change  change    `json:"change"`
+	Contact string         `json:"contact"` // who was informed
+	Senior  bool           `json:"senior"`  // and could undo the change
+	At      time.Time      `json:"at"`      // of the incident
+	Change  account.Change `json:"change"`
 }
 
 // notify queues a notification to every verified contact of an account (standards, D12).

@@ -164,7 +164,7 @@ func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed str
 	plan := account.Purge{}
 	senior := s.Senior(by, tx.Now)
 	if senior {
-		plan = s.Purge(by, tx.Now, "")
+		plan = s.Purge(by, tx.Now, account.Change{})
 		err = a.purge(ctx, tx, who, by, plan, hashed, b)
 	} else {
 		err = a.recoverJunior(ctx, tx, who.ID, by, hashed, b)

@@ -111,14 +111,14 @@ type claim struct {
 	standing account.Standing
 	by       account.Contact
 	senior   bool
-	was      string // the contact that an undo makes primary again
+	undone   account.Change
 }
 
 // reportedBy finds the contact that a report was sent to. A senior one that its person has
 // removed lately comes back with its old proof time: the message about the removal, which
 // lies in the same mailbox, could bring it back as well. So does the contact whose removal
-// is undone. Found is false if the contact is not the account's any more, or another
-// account has verified its address since.
+// is undone, unless another account has verified its address since. Found is false if the
+// contact that the report was sent to is not the account's any more, or not to be had.
 func (a *Auth) reportedBy(ctx context.Context, tx *store.Tx, who account.Account, r report, undo bool) (c claim, found bool, err error) {
 	if c.standing, err = tx.Standing(ctx, who.ID); err != nil {
 		return c, false, err
@@ -138,7 +138,7 @@ func (a *Auth) reportedBy(ctx context.Context, tx *store.Tx, who account.Account
 		return c, false, nil
 	}
 	if undo {
-		c.was = r.Change.Was
+		c.undone = r.Change
 	}
 	if c.senior = r.Senior && c.standing.Senior(c.by, tx.Now); !c.senior {
 		_, kept := findContact(c.standing.Contacts, r.Contact)
@@ -148,7 +148,8 @@ func (a *Auth) reportedBy(ctx context.Context, tx *store.Tx, who account.Account
 		if err := a.lockAddress(ctx, tx, contact); err != nil {
 			return c, false, err
 		}
-		if ok, err := tx.RestoreContact(ctx, who.ID, contact, c.standing.Contacts); err != nil || !ok {
+		ok, err := tx.RestoreContact(ctx, who.ID, contact, c.standing.Contacts)
+		if err != nil || !ok && contact.ID == r.Contact {
 			return c, false, err
 		}
 	}
@@ -172,7 +173,7 @@ func (a *Auth) lockAddress(ctx context.Context, tx *store.Tx, c account.Contact)
 
 // makeRemedy carries out a remedy by a senior contact.
 func (a *Auth) makeRemedy(ctx context.Context, tx *store.Tx, who account.Account, c claim, r report, b session.Browser) (*ReviewAttempt, error) {
-	plan := c.standing.Purge(c.by, r.At, c.was)
+	plan := c.standing.Purge(c.by, r.At, c.undone)
 	if err := a.purge(ctx, tx, who, c.by, plan, "", b); err != nil {
 		return nil, err
 	}

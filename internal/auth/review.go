@@ -88,6 +88,11 @@ func (a *Auth) RestoreReviewed(ctx context.Context, attempt secret.Text, id stri
 		if !back {
 			return fault.ErrNotFound
 		}
+		if _, ok := s.Primary(c.Channel); !ok {
+			if err := tx.SetPrimaryContact(who.ID, c); err != nil {
+				return err
+			}
+		}
 		return tx.Record(ctx, event(audit.ContactRestored, who.ID, b))
 	})
 }
@@ -128,5 +133,7 @@ func (a *Auth) reviewed(ctx context.Context, tx *store.Tx, try opened) (s accoun
 	if !found || !s.Remedy.ProvenAt.Equal(by.VerifiedAt) {
 		return s, plan, false, nil
 	}
-	return s, s.Purge(by, s.Remedy.At, ""), true, nil
+	plan = s.Purge(by, s.Remedy.At, account.Change{})
+	plan.Left = s.Younger(by) // also what an undo has brought back
+	return s, plan, true, nil
 }
