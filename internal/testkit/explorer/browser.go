@@ -40,7 +40,7 @@ type refreshToken struct {
 // began it and, when its message came to the person, its code and link.
 type attempt struct {
 	value   string
-	purpose string // of the call that began it: sign-in, recovery, verify, reauthenticate
+	purpose string // of the call that began it: sign-in, recovery, verify, reauthenticate, keep, review
 	contact string // label
 	subject string // the id of what it verifies
 	cookies map[string]string
@@ -50,14 +50,19 @@ type attempt struct {
 	match   string
 }
 
-// link is a link of a message: where it leads, to whom it was sent and when.
+// link is a link of a message: where it leads, to whom it was sent and when, and for how
+// long it works.
 type link struct {
 	path, token string
 	to          string // label of the contact
 	at          time.Time
-	subject     string // of the message
+	life        time.Duration
+	serial      int // counts the links of a run
 	used        bool
 	attempt     *attempt // the attempt whose message it stands in, as far as it is known
+	// gone and was are what an undo is to bring back: the contact that was removed and the
+	// one that was primary.
+	gone, was string
 }
 
 // handover is a code for another origin.
@@ -136,10 +141,16 @@ func (b *browser) send(method, path string, in any, signedIn bool) answer {
 	if _, isForm := in.(form); isForm {
 		header.Del("Limen-Delivery")
 	}
+	before := b.cookies[attemptCookie]
 	a := b.w.request(b.p, method, path, in, header)
 	b.learn(a)
+	if b.cookie && a.grants() && strings.HasPrefix(path, "/v1/sign-in/") && b.cookies[attemptCookie] == before {
+		b.w.violate("rule", "the attempt cookie outlives a sign-in", path)
+	}
 	return a
 }
+
+const attemptCookie = "limen_attempt"
 
 func cookieHeader(cookies map[string]string) string {
 	var pairs []string
@@ -253,13 +264,14 @@ func (w *world) deliver() []mail.Message {
 	return messages
 }
 
-// receive gives the links of a message to the person whose contact it went to.
+// receive gives the links of a message to the person whose contact it went to. The page
+// behind the link of a deletion has a second button, which reports it.
 func (w *world) receive(m mail.Message) {
 	label, found := w.labels[strings.ToLower(m.To)]
 	if !found {
 		return
 	}
-	p := w.holder(label)
+	var received []*link
 	for _, text := range m.Links {
 		u, err := url.Parse(text)
 		if err != nil {
@@ -267,8 +279,27 @@ func (w *world) receive(m mail.Message) {
 			continue
 		}
 		if token := u.Query().Get("token"); token != "" {
-			p.links = append(p.links, &link{path: u.Path, token: token, to: label, at: w.s.clock.Now(), subject: m.Subject})
+			received = append(received, &link{path: u.Path, token: token, to: label, at: w.now(), life: undoLife})
 		}
+	}
+	if len(received) > 0 && received[0].path == keepPath {
+		report := *received[0]
+		report.path = notMePath
+		received = append(received[:1], &report)
+		received[0].life, report.life = graceLife, graceLife
+	}
+	for _, l := range received {
+		w.serial++
+		l.serial = w.serial
+	}
+	p := w.holder(label)
+	p.links = append(p.links, received...)
+}
+
+// spend notes that the token of a link is used.
+func (p *person) spend(l *link) {
+	for _, other := range p.links {
+		other.used = other.used || other.token == l.token
 	}
 }
 
@@ -287,6 +318,32 @@ func (b *browser) begun(a answer, purpose, contact, subject string) *attempt {
 	t.read(b, a)
 	b.p.attempts = append(b.p.attempts, t)
 	return t
+}
+
+// landed keeps what the page after a remedy leads on with: the attempt of a review, and
+// that of a recovery for the contact that made the remedy. Either may be missing.
+func (b *browser) landed(a answer, contact string) (review, recovery *attempt) {
+	to, err := url.Parse(a.header.Get("Location"))
+	if err != nil || to.Path != "/recovery/review" && to.Path != "/recovery/code" {
+		return nil, nil
+	}
+	hold := func(value, purpose string) *attempt {
+		if value == "" {
+			return nil
+		}
+		t := &attempt{value: value, purpose: purpose, contact: contact, cookie: b.cookie, cookies: maps.Clone(b.cookies)}
+		b.p.attempts = append(b.p.attempts, t)
+		return t
+	}
+	value := to.Query().Get("attempt")
+	if to.Path == "/recovery/review" {
+		review = hold(value, "review")
+		value = to.Query().Get("recovery")
+	}
+	if recovery = hold(value, "recovery"); recovery != nil {
+		recovery.read(b, a)
+	}
+	return review, recovery
 }
 
 // read takes the code and the link of an attempt's newest message.

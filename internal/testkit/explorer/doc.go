@@ -15,32 +15,42 @@
 // the thief's x1, x2 and xp.
 //
 // The remedies are those of standards D12: the link that undoes a change, "this was not
-// me", "keep my account", and recovery. The owner uses one that has reached a contact
-// which was senior then, by the package's own reading of the rule (world.senior), which
-// shares no code with the one that limen uses. Ending sessions stands beside them: it is
-// no remedy, and promises only that what these sessions had begun is over. So do a changed
-// password and a step-up in the very session that the thief has held or copied.
+// me", "keep my account" by a link or a code, and recovery. The owner uses one that has
+// reached a contact which was senior then, by the package's own reading of the rule
+// (world.senior), which shares no code with the one that limen uses. On the page that
+// follows, the owner removes what somebody else has added and puts back what somebody else
+// has removed; in half of the runs the owner goes straight on to a new password. Ending
+// sessions stands beside them: it is no remedy, and promises only that what these sessions
+// had begun is over. So do a changed password and a step-up in the very session that the
+// thief has held or copied.
 //
 // The oracles:
 //
 //  1. Nothing that the thief holds gives a session, or changes or ends anything of the
 //     owner's: his access and refresh tokens, hand-over codes, attempts with their codes,
-//     links and resends, links that undo, passwords, and every way in by his own contacts.
+//     links and resends, links that undo at every page that takes links, passwords, what he
+//     may keep or review, and every way in by his own contacts.
 //  2. The owner signs in, after a recovery where the remedy removed the password, and what
-//     was verified 72 h before the theft is verified with its old proof time, and so is
-//     the contact that made the remedy.
-//  3. Where there is no thief, a remedy removes and unverifies nothing that was proven 72 h
-//     before the incident, and one code brings back the rest.
+//     was verified 72 h before the theft is verified with its old proof time. What an undo
+//     is for is back, and the contact that made the remedy is there.
+//  3. A remedy takes what was verified after its cut, max(t - 72 h, proof time of the
+//     contact that made it), and nothing else, and never what the account was created with.
+//     Where there is no thief, one code brings back what it took.
 //
-// The exceptions, each of which follows from D12:
+// Beside them are the rules of single steps: who is told of a change and with which link
+// (world.told), who may keep an account that is being deleted, what a browser that is not
+// signed in may confirm, and that the attempt cookie is limen's own. After some remedies
+// the run goes on (world.afterwards): older links are pressed, the account is deleted.
 //
-//   - A contact of the thief that was verified before the remedy's cut, max(t - 72 h, proof
-//     time of the contact that made it), stays, because to limen it is senior. The owner
-//     finds it in the list and removes it before oracle 1 is asked.
-//   - A contact that a person removed comes back by its own undo link only, so oracle 2
-//     asks for what was there when the remedy was used.
+// What remains is the residual risk that standards D12 names, and no finding:
+//
+//   - Between two senior contacts the older one wins. A contact of the thief that was
+//     verified before the cut is senior to limen and stays until the owner removes it on
+//     the page after the remedy. Who leaves that page without a look leaves it there.
+//   - A contact whose removal nobody took back in 72 h is gone.
+//   - Who answers a message about what they did themselves makes a remedy against that:
+//     the 72 h of oracles 2 and 3 count from the incident where it is older than the theft.
 //   - A refresh token from just before a step-up still works in a copied browser, with its
 //     device secret: that is the browser itself.
 //   - "Keep my account" only cancels the deletion, so nothing else is asked of it.
-//   - Oracle 3 measures the 72 h from the incident, not from the moment the link is used.
 package explorer

@@ -3,9 +3,11 @@ package explorer
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"html"
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -38,6 +40,24 @@ func (b *browser) entered(a answer, method string) bool {
 		b.authenticated, b.method = b.w.now(), method
 	}
 	return a.grants()
+}
+
+// keeps cancels the deletion of the account, where the answer to a code or link offers it.
+func (b *browser) keeps(a answer, contact string) bool {
+	t := b.offered(a, contact)
+	return t != nil && b.entered(b.keepAccount(t), "message")
+}
+
+// offered keeps the attempt with which an account that is being deleted may be kept.
+func (b *browser) offered(a answer, contact string) *attempt {
+	if a.status != http.StatusForbidden || a.text("code") != "account_deleting" {
+		return nil
+	}
+	return b.begun(a, "keep", contact, "")
+}
+
+func (b *browser) keepAccount(t *attempt) answer {
+	return b.holding(t).anonymous("POST", "/v1/sign-in/keep", body{"attempt": t.value})
 }
 
 func (b *browser) fresh() bool {
@@ -79,8 +99,8 @@ func (b *browser) approve(t *attempt) answer {
 
 // holding gives the browser the attempt cookie that an attempt was begun with.
 func (b *browser) holding(t *attempt) *browser {
-	if t.cookie && b.cookie && t.cookies["limen_attempt"] != "" {
-		b.cookies["limen_attempt"] = t.cookies["limen_attempt"]
+	if t.cookie && b.cookie && t.cookies[attemptCookie] != "" {
+		b.cookies[attemptCookie] = t.cookies[attemptCookie]
 	}
 	return b
 }
@@ -101,6 +121,50 @@ func (b *browser) recover(t *attempt, password string, link bool) answer {
 		b.p.passwords = append(b.p.passwords, password)
 	}
 	return a
+}
+
+// recoverOnPage does the same on the pages, which lead on to a review where there is
+// something to review.
+func (b *browser) recoverOnPage(t *attempt, password string, link bool) (review *attempt, ok bool) {
+	in := form{"attempt": t.value, "code": t.code, "new_password": password}
+	if link {
+		in = form{"token": t.token, "new_password": password}
+	}
+	a := b.holding(t).anonymous("POST", "/recovery/new-password", in)
+	to := a.header.Get("Location")
+	if a.status != http.StatusSeeOther || !strings.HasPrefix(to, "/recovery/review") && !strings.HasPrefix(to, "/sign-in?changed=1") {
+		return nil, false
+	}
+	b.p.passwords = append(b.p.passwords, password)
+	review, _ = b.landed(a, t.contact)
+	return review, true
+}
+
+// listed is a contact that the page after a remedy lists.
+type listed struct {
+	id, label string
+	removed   bool // lately, so it can be put back; else it is left
+}
+
+var reviewRow = regexp.MustCompile(`(?s)<bdi dir="ltr">([^<]+)</bdi>.*?name="id" value="([^"]+)">(<input type="hidden" name="restore" value="1">)?`)
+
+// reviewed lists what a remedy has left and what was removed lately.
+func (b *browser) reviewed(t *attempt) (rows []listed) {
+	a := b.holding(t).anonymous("GET", "/recovery/review?attempt="+url.QueryEscape(t.value), nil)
+	for _, found := range reviewRow.FindAllStringSubmatch(string(a.raw), -1) {
+		label := b.w.labels[strings.ToLower(html.UnescapeString(found[1]))]
+		rows = append(rows, listed{id: found[2], label: label, removed: found[3] != ""})
+	}
+	return rows
+}
+
+// decide removes a contact that a remedy has left, or puts back one that was removed.
+func (b *browser) decide(t *attempt, id string, restore bool) answer {
+	in := form{"attempt": t.value, "id": id}
+	if restore {
+		in["restore"] = "1"
+	}
+	return b.holding(t).anonymous("POST", "/recovery/review", in)
 }
 
 // add adds a contact and keeps the attempt that proves it.
@@ -222,7 +286,7 @@ func (b *browser) exchange(h handover) answer {
 
 // follow presses the button on the page behind a link that takes something back.
 func (b *browser) follow(l *link) answer {
-	l.used = true
+	b.p.spend(l)
 	return b.anonymous("POST", l.path, form{"token": l.token})
 }
 

@@ -2,6 +2,7 @@ package explorer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ const (
 	WithPassword Kind = "email and password"
 	WithEmail    Kind = "email"
 	WithPhone    Kind = "phone and password"
+	WithBoth     Kind = "email, phone and password"
 )
 
 // Step is one move. A plan that names its steps is played again as it stands, so a step
@@ -56,7 +58,7 @@ func (s Step) String() string {
 type Remedy struct {
 	Kind string // of remedies
 	To   string // the contact that makes it
-	Nth  int    // of several links of that kind, the oldest first
+	Nth  int    // of several links of that kind, the oldest first; byCode is none of them
 	// Onward: the person goes on to choose a new password where the page leads there.
 	Onward bool
 }
@@ -66,6 +68,9 @@ func (r Remedy) String() string {
 		return r.Kind + ": " + endings[r.Nth]
 	}
 	text := fmt.Sprintf("%s by %s #%d", r.Kind, r.To, r.Nth)
+	if r.Nth == byCode {
+		text = fmt.Sprintf("%s by a code to %s", r.Kind, r.To)
+	}
 	if r.Onward {
 		text += ", then a new password"
 	}
@@ -97,7 +102,17 @@ const (
 	proveInTaken  = 5
 )
 
-var remedyPaths = map[string]string{"/undo/email": Undo, "/not-me": NotMe, "/undo/deletion": Keep}
+// byCode is the number of a Keep that is made with a code instead of a link.
+const byCode = -1
+
+// The pages behind the links in messages.
+const (
+	undoPath  = "/undo/change"
+	notMePath = "/not-me"
+	keepPath  = "/undo/deletion"
+)
+
+var remedyPaths = map[string]string{undoPath: Undo, notMePath: NotMe, keepPath: Keep}
 
 // Plan is everything that makes a run: the same plan is the same run.
 type Plan struct {
@@ -116,6 +131,9 @@ type Plan struct {
 	First string
 }
 
+// onlySenior are the steps of a thief that only a senior contact can take.
+var onlySenior = []string{"follow-undo", "follow-keep", "keep", "review"}
+
 // maxSteps bounds a run.
 const maxSteps = 12
 
@@ -128,8 +146,12 @@ func NewPlan(seed uint64) *Plan {
 		p.Kind = WithEmail
 	case n < 25:
 		p.Kind = WithPhone
+	case n < 33:
+		p.Kind = WithBoth
 	}
-	p.Aim = [2]string{pick(&d, thiefOperations()), pick(&d, remedyKinds)}
+	steps := thiefOperations()
+	pair := int(seed % uint64(len(steps)*len(remedyKinds))) // each as often
+	p.Aim = [2]string{steps[pair/len(remedyKinds)], remedyKinds[pair%len(remedyKinds)]}
 	switch n := d.below(100); {
 	case n < 15:
 		p.Variant = NoThief
@@ -142,7 +164,7 @@ func NewPlan(seed uint64) *Plan {
 	default:
 		p.Variant = PasswordWait
 	}
-	if strings.HasPrefix(p.Aim[0], "follow-") && p.Variant == HadPassword { // only a senior contact gets links
+	if slices.Contains(onlySenior, p.Aim[0]) && p.Variant != NoThief && p.Kind != WithEmail {
 		p.Variant = PasswordWait
 	}
 	return p

@@ -3,12 +3,16 @@ package explorer
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
+// ownEmails are the owner's addresses.
+var ownEmails = []string{"o1", "o2", "o3"}
+
 // reached lists the remedies that have reached a senior contact of the owner: links that
-// were sent to it while it was senior and have not expired, and recovery by one that is
-// senior now.
+// were sent to it while it was senior and that still work, recovery by one that is senior
+// now, and a code to one that was senior when the deletion was asked for.
 func (w *world) reached() (out []Remedy) {
 	counts := map[string]int{}
 	for _, l := range w.owner.links {
@@ -18,24 +22,45 @@ func (w *world) reached() (out []Remedy) {
 		}
 		nth := counts[kind+l.to]
 		counts[kind+l.to]++
-		if !l.used && w.unexpired(l) && w.senior(l.to, l.at) {
+		if _, may := w.claimant(l); !l.used && w.unexpired(l) && (may || kind == Keep && w.mayKeep(l)) {
 			out = append(out, Remedy{Kind: kind, To: l.to, Nth: nth})
 		}
 	}
-	for _, label := range []string{"o1", "o2", "o3"} {
-		if _, verified := w.proven(label); verified && w.senior(label, w.now()) {
+	for _, label := range ownEmails {
+		if w.seniorNow(label) {
 			out = append(out, Remedy{Kind: Recovery, To: label})
 		}
 	}
-	if !w.theft.IsZero() && !w.row.deletion {
-		for n := range endings {
-			if n >= changeInTaken && w.taken() == nil {
-				continue
+	if w.row.deletion {
+		for _, label := range append(ownEmails, "op") {
+			if w.keeper(label) {
+				out = append(out, Remedy{Kind: Keep, To: label, Nth: byCode})
 			}
+		}
+	}
+	if w.theft.IsZero() || w.row.deletion && !slices.ContainsFunc(append(ownEmails, "op"), w.keeper) {
+		return out
+	}
+	for n := range endings {
+		if n < changeInTaken || w.taken() != nil && !w.row.deletion {
 			out = append(out, Remedy{Kind: EndSessions, Nth: n})
 		}
 	}
 	return out
+}
+
+// mayKeep reports whether the link of a deletion cancels it: it was sent to a senior
+// contact, which may have been removed since, and no remedy has ended it.
+func (w *world) mayKeep(l *link) bool {
+	p, found := w.proofAt(l.to, l.at)
+	return found && w.senior(p, l.at) && w.alive(l, p)
+}
+
+// keeper reports whether a code to a contact lets an account be kept that is being deleted:
+// it was senior when the deletion was asked for, and is verified.
+func (w *world) keeper(label string) bool {
+	p, found := w.proven(label)
+	return found && !w.deletion.IsZero() && !p.since.After(w.deletion) && w.senior(p, w.deletion)
 }
 
 // drawRemedy draws one of what has reached the owner; each kind is as likely, and the
@@ -60,7 +85,7 @@ func (w *world) drawRemedy() *Remedy {
 	if last := all[len(all)-1]; kind != EndSessions && w.dice.chance(50) {
 		r = last
 	}
-	r.Onward = kind == NotMe && w.dice.chance(30)
+	r.Onward = (kind == NotMe || kind == Undo) && w.dice.chance(50)
 	return &r
 }
 
@@ -85,6 +110,8 @@ type used struct {
 	proof    proof
 	incident time.Time
 	before   []contactRow // the contacts before it
+	serial   int          // of the newest link before it
+	link     *link        // that was pressed
 	password bool         // it set a new password
 }
 
@@ -94,54 +121,100 @@ func (w *world) use(r Remedy) (u used, ok bool) {
 	if !slices.ContainsFunc(w.reached(), func(o Remedy) bool { return o.Kind == r.Kind && o.To == r.To && o.Nth == r.Nth }) {
 		return u, false
 	}
-	u = used{Remedy: r, before: slices.Clone(w.row.contacts), incident: w.now()}
-	if r.Kind == EndSessions {
-		return u, w.endSessions(r)
-	}
+	u = used{Remedy: r, before: slices.Clone(w.row.contacts), incident: w.now(), serial: w.serial}
 	b := w.browser(w.owner, "remedy", true)
-	if r.Kind == Recovery {
+	switch {
+	case r.Kind == EndSessions:
+		return u, w.endSessions(r)
+	case r.Nth == byCode:
+		if !w.keepByCode(b, r.To) {
+			w.violate("2", "a senior contact cannot keep the account", r.To)
+		}
+		w.observe(true)
+	case r.Kind == Recovery:
 		u.proof, _ = w.proven(r.To)
 		t, a := b.beginRecovery(r.To)
 		if t == nil || t.code == "" {
 			w.violate("2", "a recovery by a senior contact is not sent", fmt.Sprintf("status %d: %s", a.status, a.raw))
 			return u, true
 		}
-		if a := b.recover(t, w.newPassword(w.owner), w.plan.Turn%2 == 0); !a.ok() {
-			w.violate("2", "a recovery by a senior contact is refused", fmt.Sprintf("status %d: %s", a.status, a.raw))
-			return u, true
-		}
-		u.password = true
-		w.remedied(r.To, u.incident)
-		w.observe(true)
-		return u, true
-	}
-	l := w.ownerLink(r)
-	// Who removed the contact and added it again since has proven it anew.
-	var proven bool
-	if u.proof, proven = w.proven(r.To); !proven {
-		u.proof, _ = w.proofAt(r.To, l.at)
-	}
-	u.incident = l.at
-	a := b.follow(l)
-	if !a.ok() {
-		w.violate("2", "the link of a senior contact is refused: "+l.path, fmt.Sprintf("status %d", a.status))
-		return u, true
-	}
-	w.remedied(r.To, l.at)
-	w.observe(true)
-	if t := b.begun(a, "recovery", r.To, ""); t != nil && r.Onward {
-		if t.code == "" {
-			w.violate("2", "the page leads on without a code", l.path)
-			return u, true
-		}
-		if a := b.recover(t, w.newPassword(w.owner), false); !a.ok() {
-			w.violate("2", "the page leads on in vain", fmt.Sprintf("%s: status %d: %s", l.path, a.status, a.raw))
-			return u, true
-		}
-		u.password = true
-		w.observe(true)
+		w.newPasswordBy(b, &u, t)
+	default:
+		w.press(b, &u)
 	}
 	return u, true
+}
+
+// press uses the link of a remedy, reviews what it has left and, where the person goes on,
+// chooses a new password with the code that came.
+func (w *world) press(b *browser, u *used) {
+	u.link = w.ownerLink(u.Remedy)
+	u.proof, _ = w.claimant(u.link)
+	u.incident = u.link.at
+	a := b.follow(u.link)
+	if !a.ok() {
+		w.violate("2", "the link of a senior contact is refused: "+u.link.path, fmt.Sprintf("status %d", a.status))
+		return
+	}
+	if u.Kind == Keep {
+		w.observe(true)
+		return
+	}
+	w.remedies = append(w.remedies, remedied{at: w.now(), proof: u.proof.verified, serial: u.serial})
+	w.observe(true)
+	review, recovery := b.landed(a, u.To)
+	w.judgePurge(*u)
+	w.review(b, review)
+	if recovery == nil || recovery.code == "" {
+		w.violate("2", "the page leads on without a code", u.link.path)
+	} else if u.Onward {
+		w.newPasswordBy(b, u, recovery)
+	}
+}
+
+// newPasswordBy recovers by the contact of a remedy, on the pages, and reviews what that
+// has left.
+func (w *world) newPasswordBy(b *browser, u *used, t *attempt) {
+	if w.over() {
+		return
+	}
+	by := *u
+	by.Kind, by.incident, by.before, by.link = Recovery, w.now(), slices.Clone(w.row.contacts), nil
+	byLink := w.plan.Turn%2 == 0 && t.token != ""
+	serial := w.serial
+	review, ok := b.recoverOnPage(t, w.newPassword(w.owner), byLink)
+	if !ok {
+		w.violate("2", "a recovery by a senior contact is refused", "by link: "+strconv.FormatBool(byLink))
+		return
+	}
+	u.password = true
+	w.recovered(u.To, serial)
+	w.observe(true)
+	w.judgePurge(by)
+	w.review(b, review)
+}
+
+// review is what the owner does on the page after a remedy: removes what somebody else has
+// added, and puts back what somebody else has removed. Without a thief it is all as the
+// owner wanted it.
+func (w *world) review(b *browser, t *attempt) {
+	for n := 0; t != nil && n < 10 && !w.theft.IsZero() && !w.over(); n++ {
+		rows := b.reviewed(t)
+		i := slices.IndexFunc(rows, func(r listed) bool { return r.removed == own(w.owner, r.label) })
+		if i < 0 {
+			break
+		}
+		if a := b.decide(t, rows[i].id, rows[i].removed); !a.ok() {
+			w.violate("2", "the page after a remedy refuses", fmt.Sprintf("%s: status %d", rows[i].label, a.status))
+		}
+	}
+	w.observe(true)
+}
+
+// keepByCode keeps an account that is being deleted, by a code to a contact.
+func (w *world) keepByCode(b *browser, label string) bool {
+	t, _ := b.beginSignIn(label)
+	return t != nil && t.code != "" && b.keeps(b.redeemCode(t), label)
 }
 
 // taken is the owner's browser whose session the thief has held or copied.

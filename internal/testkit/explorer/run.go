@@ -14,7 +14,7 @@ type Result struct {
 	Violation *Violation
 	// Taken and Refused count the steps by their operation.
 	Taken, Refused map[string]int
-	// Last is the thief's last step that the server let happen.
+	// Last is the thief's last step.
 	Last string
 	// Judged: a remedy was used, so the oracles were asked.
 	Judged bool
@@ -54,18 +54,27 @@ func (w *world) end(r Result) (Result, error) {
 	return r, nil
 }
 
+// planted is an attempt cookie that limen never made.
+const planted = "Zm9yZXNpZ2h0IGlzIG5vdCBhIHNlY3JldCB0byBwbGFudA"
+
 // begin makes the account and the owner's two browsers: one with cookies, one program.
 func (w *world) begin() {
 	home := w.browser(w.owner, "home", true)
+	home.cookies[attemptCookie] = planted
 	a := answer{}
 	switch w.plan.Kind {
 	case WithPassword:
 		a = home.anonymous("POST", "/v1/sign-up", body{"email": w.values["o1"], "password": w.owner.password()})
+	case WithBoth:
+		a = home.anonymous("POST", "/v1/sign-up", body{"email": w.values["o1"], "phone": w.values["op"], "password": w.owner.password()})
 	case WithPhone:
 		a = home.anonymous("POST", "/v1/sign-up", body{"phone": w.values["op"], "password": w.owner.password()})
 	default:
 		w.owner.passwords = nil
 		a = home.anonymous("POST", "/v1/sign-in/email", body{"email": w.values["o1"], "create": true})
+	}
+	if home.cookies[attemptCookie] == planted {
+		w.violate("rule", "an attempt cookie that somebody made up is taken", "")
 	}
 	t := home.begun(a, "sign-in", w.first(), "")
 	if t == nil || t.code == "" {
@@ -80,6 +89,10 @@ func (w *world) begin() {
 		return
 	}
 	w.observe(false)
+	for _, c := range w.row.contacts {
+		w.created = append(w.created, c.id)
+	}
+	w.advance(time.Second)
 	w.browser(w.owner, "app", false)
 }
 
@@ -97,8 +110,10 @@ func (w *world) ownerIn(b *browser) bool {
 		if password := w.owner.password(); password != "" && b.signInPassword(w.values[c.arg], password) {
 			return true
 		}
-		if t, _ := b.beginSignIn(c.arg); t != nil && t.code != "" && b.entered(b.redeemCode(t), "message") {
-			return true
+		if t, _ := b.beginSignIn(c.arg); t != nil && t.code != "" {
+			if a := b.redeemCode(t); b.entered(a, "message") || b.keeps(a, c.arg) {
+				return true
+			}
 		}
 	}
 	return false
@@ -121,19 +136,25 @@ var leadUps = map[string][]string{
 	"follow-undo":         {"add", "confirm-by-id", "80h", "sign-in-password", "primary"},
 	"follow-not-me":       {"add", "confirm-by-id", "80h", "sign-in-password", "primary", "password"},
 	"follow-keep":         {"add", "confirm-by-id", "80h", "sign-in-password", "primary", "delete-account"},
+	"keep":                {"add", "confirm-by-id", "80h", "sign-in-password", "primary", "delete-account", "sign-in-begin", "sign-in-code"},
+	"review":              {"add", "confirm-by-id", "80h", "sign-in-password", "remove", "delete-account", "follow-not-me"},
 }
 
 // draw draws steps until the run is long enough.
 func (w *world) draw(r *Result) {
+	aim, remedy := w.plan.Aim[0], w.plan.Aim[1]
+	far := slices.Contains(onlySenior, aim) // it takes nearly all the steps that a run has
 	before := w.dice.below(5)
-	if w.plan.Variant == NoThief {
+	switch {
+	case w.plan.Variant == NoThief:
 		before = 1 + w.dice.below(7)
+	case far:
+		before = w.dice.below(2)
 	}
 	for range before {
 		w.drawOne(w.owner, 40, r)
 	}
-	aim, remedy := w.plan.Aim[0], w.plan.Aim[1]
-	if remedy == Undo && w.dice.chance(50) { // a change that can be taken back
+	if remedy == Undo && !far && w.dice.chance(50) { // a change that can be taken back
 		w.playOp(w.owner, []string{"primary", "remove"}, r)
 	}
 	if w.plan.Variant == NoThief {
@@ -144,7 +165,7 @@ func (w *world) draw(r *Result) {
 		w.playOp(w.thief, []string{"sign-in-password"}, r)
 	}
 	waited := w.plan.Variant != PasswordWait
-	if lead := leadUps[aim]; w.dice.chance(60) && len(w.steps)+len(lead) < maxSteps {
+	if lead := leadUps[aim]; (far || w.dice.chance(60)) && len(w.steps)+len(lead) < maxSteps {
 		for _, name := range lead {
 			if name != "80h" {
 				w.playOp(w.thief, []string{name}, r)
@@ -154,7 +175,7 @@ func (w *world) draw(r *Result) {
 			}
 		}
 	}
-	for n := w.dice.below(max(1, maxSteps-2-len(w.steps))); n > 0 && !w.over() && w.row.exists; n-- {
+	for n := w.dice.below(max(1, maxSteps-2-len(w.steps))); n > 0 && !far && !w.over() && w.row.exists; n-- {
 		if !waited && w.dice.chance(40) {
 			w.play(Step{Who: "clock", Op: "80h"}, r)
 			waited = true
@@ -165,8 +186,11 @@ func (w *world) draw(r *Result) {
 	if !waited && len(w.steps) < maxSteps-1 {
 		w.play(Step{Who: "clock", Op: "80h"}, r)
 	}
+	if remedy == Undo && !far && len(w.thief.passwords) > 0 && len(w.steps) < maxSteps-2 && len(fresh(w, w.thief)) == 0 {
+		w.playOp(w.thief, []string{"sign-in-password"}, r)
+	}
 	switch {
-	case aim == "theft" || len(w.steps) >= maxSteps-1:
+	case far || len(w.steps) >= maxSteps-1:
 	case remedy == Keep:
 		w.playOp(w.thief, []string{"delete-account"}, r)
 	case remedy == Undo:
@@ -221,6 +245,9 @@ var followUps = map[string][]string{
 	"recovery-begin":    {"recovery-code", "recovery-link", "resend"},
 	"clock":             {"sign-in-password", "sign-in-begin", "follow-undo", "follow-not-me", "follow-keep", "reauthenticate-password"},
 	"handover-continue": {"exchange"}, "handover-sign-in": {"exchange"},
+	"sign-in-code":   {"keep"},
+	"follow-not-me":  {"review"},
+	"follow-undo":    {"review"},
 	"primary":        {"reauthenticate-code", "delete-account", "remove", "follow-undo"},
 	"delete-account": {"follow-keep", "follow-undo", "recovery-begin", "sign-in-begin"},
 }
@@ -290,6 +317,7 @@ func (w *world) play(step Step, r *Result) {
 	w.steps = append(w.steps, step)
 	w.advance(step.At)
 	done := false
+	before := moment{row: w.row, serial: w.serial}
 	switch {
 	case step.Who == "clock":
 		w.last = "clock"
@@ -325,8 +353,10 @@ func (w *world) play(step Step, r *Result) {
 	} else {
 		r.Refused[name]++
 	}
-	remedy := step.Op == "follow-undo" || step.Op == "follow-not-me" || step.Op == "follow-keep" || step.Op == "recovery-code" || step.Op == "recovery-link"
-	w.observe(remedy)
+	w.observe(slices.Contains([]string{"follow-undo", "follow-not-me", "review", "recovery-code", "recovery-link"}, step.Op))
+	if done {
+		w.told(step.Op, before)
+	}
 }
 
 func (w *world) advance(d time.Duration) {
@@ -340,6 +370,7 @@ func (w *world) advance(d time.Duration) {
 
 // steal gives the thief what the variant says. The owner has just signed in.
 func (w *world) steal() bool {
+	w.advance(time.Second) // his contacts are younger than all that was there
 	w.theft = w.now()
 	thief := w.thief
 	switch w.plan.Variant {

@@ -55,9 +55,11 @@ var operations = []operation{
 	{"session-delete", "thief", 1, signedIn, (*world).doSessionDelete},
 	{"sessions-delete", "thief", 1, signedIn, (*world).doSessionsDelete},
 	{"delete-account", "thief", 3, fresh, (*world).doDelete},
-	{"follow-undo", "thief", 5, linksTo("/undo/email"), (*world).doFollow},
-	{"follow-not-me", "thief", 3, linksTo("/not-me"), (*world).doFollow},
-	{"follow-keep", "thief", 4, linksTo("/undo/deletion"), (*world).doFollow},
+	{"keep", "thief", 4, keeping, (*world).doKeep},
+	{"follow-undo", "thief", 5, linksTo(undoPath), (*world).doFollow},
+	{"follow-not-me", "thief", 3, linksTo(notMePath), (*world).doFollow},
+	{"follow-keep", "thief", 4, linksTo(keepPath), (*world).doFollow},
+	{"review", "thief", 6, reviewing, (*world).doReview},
 }
 
 func (w *world) operation(name string) *operation {
@@ -200,6 +202,30 @@ func pending(how string) func(*world, *person) []choice {
 	}
 }
 
+// keeping are the newest attempts with which an account that is being deleted may be kept.
+func keeping(w *world, p *person) (out []choice) {
+	for _, t := range p.attempts {
+		if t.purpose == "keep" {
+			out = append(out, choice{"keep:" + t.contact + ":" + strconv.Itoa(p.nth(t)), ""})
+		}
+	}
+	return out[max(0, len(out)-2):]
+}
+
+// reviewing are the reviews that follow the person's remedies, each with every contact
+// that the page may list.
+func reviewing(w *world, p *person) (out []choice) {
+	for _, t := range p.attempts {
+		if t.purpose != "review" {
+			continue
+		}
+		for _, label := range []string{"o1", "o2", "x2"} {
+			out = append(out, choice{"review:" + t.contact + ":" + strconv.Itoa(p.nth(t)), label})
+		}
+	}
+	return out[max(0, len(out)-3):]
+}
+
 func handovers(w *world, p *person) (out []choice) {
 	for n, h := range p.handovers {
 		if w.now().Sub(h.at) >= time.Minute && !w.careless {
@@ -214,7 +240,8 @@ func handovers(w *world, p *person) (out []choice) {
 func addable(w *world, p *person) (out []choice) {
 	for _, b := range fresh(w, p) {
 		for label := range w.values {
-			if _, found := w.contact(label); !found && own(p, label) {
+			c, found := w.contact(label)
+			if (!found || p == w.owner && c.verified.IsZero()) && own(p, label) {
 				out = append(out, choice{label, b.via})
 			}
 		}
@@ -260,11 +287,7 @@ func linksTo(path string) func(*world, *person) []choice {
 }
 
 func (w *world) unexpired(l *link) bool {
-	life := undoLife
-	if l.path == "/undo/deletion" {
-		life = graceLife
-	}
-	return w.now().Before(l.at.Add(life))
+	return w.now().Before(l.at.Add(l.life))
 }
 
 // nameOf names a link by its page, its contact and how many came before it.

@@ -3,7 +3,6 @@ package explorer
 import (
 	"slices"
 	"strconv"
-	"time"
 )
 
 // browserFor is a new browser or program of a person who is about to sign in. Which of
@@ -47,7 +46,43 @@ func (w *world) opened(p *person, c choice, do func(b *browser, t *attempt) answ
 	}
 	b := w.browser(p, t.contact+"s", t.cookie)
 	a := do(b, t)
+	if b.offered(a, t.contact) != nil { // the account is being deleted, and may be kept
+		return true
+	}
 	return b.entered(a, "message") || a.ok()
+}
+
+// doKeep keeps an account that is being deleted. Only who has proven a contact that was
+// senior when the deletion was asked for may do so.
+func (w *world) doKeep(p *person, c choice) bool {
+	t := p.attempt(c.arg)
+	if t == nil {
+		return false
+	}
+	asked := w.deletion
+	b := w.browser(p, t.contact+"s", t.cookie)
+	if !b.entered(b.keepAccount(t), "message") {
+		return false
+	}
+	if proof, found := w.proofAt(t.contact, asked); asked.IsZero() || !found || !w.senior(proof, asked) {
+		w.violate("rule", "a junior contact keeps the account", t.contact)
+	}
+	return true
+}
+
+// doReview removes or puts back, on the page after a remedy, what it lists of a contact.
+func (w *world) doReview(p *person, c choice) bool {
+	t := p.attempt(c.arg)
+	if t == nil {
+		return false
+	}
+	b := w.browser(p, "review", true)
+	for _, row := range b.reviewed(t) {
+		if row.label == c.via {
+			return b.decide(t, row.id, row.removed).ok()
+		}
+	}
+	return false
 }
 
 func (w *world) doSignInCode(p *person, c choice) bool { return w.opened(p, c, (*browser).redeemCode) }
@@ -71,11 +106,33 @@ func (w *world) newPassword(p *person) string {
 }
 
 func (w *world) doRecoveryCode(p *person, c choice) bool {
-	return w.opened(p, c, func(b *browser, t *attempt) answer { return b.recover(t, w.newPassword(p), false) })
+	t, serial := p.attempt(c.arg), w.serial
+	done := w.opened(p, c, func(b *browser, t *attempt) answer { return b.recover(t, w.newPassword(p), false) })
+	if done {
+		w.recovered(t.contact, serial)
+	}
+	return done
 }
 
+// doRecoveryLink recovers on the pages.
 func (w *world) doRecoveryLink(p *person, c choice) bool {
-	return w.opened(p, c, func(b *browser, t *attempt) answer { return b.recover(t, w.newPassword(p), true) })
+	t, serial := p.attempt(c.arg), w.serial
+	if t == nil {
+		return false
+	}
+	_, done := w.browser(p, "recovery", true).recoverOnPage(t, w.newPassword(p), true)
+	if done {
+		w.recovered(t.contact, serial)
+	}
+	return done
+}
+
+// recovered notes a recovery by a contact, which is a remedy if the contact is senior.
+// Serial is that of the newest link before.
+func (w *world) recovered(label string, serial int) {
+	if p, found := w.proven(label); found && w.senior(p, w.now()) {
+		w.remedies = append(w.remedies, remedied{at: w.now(), proof: p.verified, serial: serial})
+	}
 }
 
 // within runs a step in a browser that a choice names.
@@ -137,7 +194,13 @@ func (w *world) confirmBy(p *person, c choice, how string) bool {
 	if c.via == "elsewhere" {
 		b = &browser{w: w, p: p, label: c.via, cookies: map[string]string{}}
 	}
-	return b != nil && b.confirm(t, how).ok()
+	if b == nil || !b.confirm(t, how).ok() {
+		return false
+	}
+	if c.via == "elsewhere" && how == byLink {
+		w.violate("rule", "a link adds a contact where nobody is signed in", t.contact)
+	}
+	return true
 }
 
 func (w *world) doConfirmByID(p *person, c choice) bool      { return w.confirmBy(p, c, byID) }
@@ -218,26 +281,20 @@ func (w *world) doDelete(p *person, c choice) bool {
 	})
 }
 
-// doFollow presses the button behind a link. The page of "this was not me" begins a
-// recovery, which the person keeps.
+// doFollow presses the button behind a link, which leads on to a review, or to a recovery,
+// or to both. The person keeps what it gets.
 func (w *world) doFollow(p *person, c choice) bool {
 	l := p.link(c.arg)
 	if l == nil {
 		return false
 	}
+	proof, senior := w.claimant(l)
+	serial := w.serial
 	b := w.browser(p, "link", true)
 	a := b.follow(l)
-	b.begun(a, "recovery", l.to, "")
-	if ok := a.ok(); ok {
-		w.remedied(l.to, l.at)
-		return true
+	b.landed(a, l.to)
+	if a.ok() && senior && l.path != keepPath {
+		w.remedies = append(w.remedies, remedied{at: w.now(), proof: proof.verified, serial: serial})
 	}
-	return false
-}
-
-// remedied notes a remedy that a senior contact has made.
-func (w *world) remedied(label string, at time.Time) {
-	if p, found := w.proofAt(label, at); found && w.senior(label, at) {
-		w.remedies = append(w.remedies, remedied{at: w.now(), proof: p.verified})
-	}
+	return a.ok()
 }

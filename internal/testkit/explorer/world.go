@@ -34,8 +34,12 @@ type world struct {
 
 	row    accountRow // as it was last seen
 	proofs []proof
+	// created are the ids of the contacts that the account was created with.
+	created []string
 	// remedies are those that have been used, the thief's too.
 	remedies []remedied
+	serial   int       // of the newest link
+	deletion time.Time // when it was asked for last
 
 	violation *Violation
 	err       error
@@ -49,12 +53,18 @@ type proof struct {
 	byRemedy     bool      // it ended by a remedy, not by a person
 }
 
-type remedied struct{ at, proof time.Time }
+// remedied is a remedy that was used: when, the proof time of the contact that made it, and
+// the newest link that had been sent before.
+type remedied struct {
+	at, proof time.Time
+	serial    int
+}
 
 // Violation is what a run found.
 type Violation struct {
 	// Oracle is 1 (the thief still gets in or changes something), 2 (the owner does not, or
-	// lost something), 3 (without a thief something was lost), or "server".
+	// lost something), 3 (a remedy took more than it may), "rule" (a step that the rule
+	// forbids, or a message that it demands), or "server".
 	Oracle string
 	// Means names what the thief used or the owner lacks, Detail says more.
 	Means, Detail string
@@ -129,6 +139,12 @@ func (w *world) observe(remedy bool) {
 			p.until, p.byRemedy = w.now(), remedy
 		}
 	}
+	if row.deletion != (!w.deletion.IsZero()) {
+		w.deletion = time.Time{}
+		if row.deletion {
+			w.deletion = w.now()
+		}
+	}
 	for _, c := range row.contacts {
 		label := w.labels[c.value]
 		if _, known := w.proven(label); known || c.verified.IsZero() {
@@ -169,11 +185,7 @@ func (w *world) proofAt(label string, at time.Time) (proof, bool) {
 // senior is the rule of D12, written from its text and from nothing else: verified 72 h
 // before, or no older contact is verified or was removed by its person in the last 72 h;
 // for 72 h after a remedy only contacts at least as old as the one that made it.
-func (w *world) senior(label string, at time.Time) bool {
-	p, found := w.proofAt(label, at)
-	if !found {
-		return false
-	}
+func (w *world) senior(p proof, at time.Time) bool {
 	for _, r := range w.remedies {
 		if !r.at.After(at) && at.Sub(r.at) < undoLife && p.verified.After(r.proof) {
 			return false
@@ -183,12 +195,46 @@ func (w *world) senior(label string, at time.Time) bool {
 		return true
 	}
 	for _, q := range w.proofs {
-		if q.label == label || !q.verified.Before(p.verified) || q.since.After(at) {
+		if !q.verified.Before(p.verified) || q.since.After(at) {
 			continue
 		}
 		verified := q.until.IsZero() || q.until.After(at)
 		removed := !verified && !q.byRemedy && at.Sub(q.until) < undoLife
 		if verified || removed {
+			return false
+		}
+	}
+	return true
+}
+
+// seniorNow reports whether a contact is verified and senior.
+func (w *world) seniorNow(label string) bool {
+	p, found := w.proven(label)
+	return found && w.senior(p, w.now())
+}
+
+// claimant is the proof of the contact that a link was sent to, where it can make a remedy
+// with it: it was senior then and is now, it is verified or its person has removed it in
+// the last 72 h, and no remedy by a contact that is not younger has ended the link.
+func (w *world) claimant(l *link) (proof, bool) {
+	p, found := w.proofAt(l.to, l.at)
+	if !found || !w.alive(l, p) {
+		return p, false
+	}
+	if again, is := w.proven(l.to); is && again.verified.Equal(p.verified) {
+		p = again
+	}
+	if !p.until.IsZero() && (p.byRemedy || w.now().Sub(p.until) >= undoLife) {
+		return p, false
+	}
+	return p, w.senior(p, l.at) && w.senior(p, w.now())
+}
+
+// alive reports whether a link to a contact of that proof has survived the remedies since:
+// those by younger contacts.
+func (w *world) alive(l *link, p proof) bool {
+	for _, r := range w.remedies {
+		if l.serial <= r.serial && !p.verified.Before(r.proof) {
 			return false
 		}
 	}
