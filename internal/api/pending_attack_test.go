@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,5 +259,49 @@ func TestAdditionsAreNoRivals(t *testing.T) {
 			t.Errorf("strangers made the addition %s", got)
 		}
 		ann.Do("POST", "/v1/email/confirm", app.M{"attempt": attempt, "code": code}).Want(http.StatusOK)
+	})
+}
+
+// TestConfirmationRacesTheEndOfItsSession: what is confirmed at the moment at which its
+// session ends is added once or not at all, and never afterwards.
+func TestConfirmationRacesTheEndOfItsSession(t *testing.T) {
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		for n := range 3 {
+			s.Clock.Advance(time.Hour)
+			email := "racer" + strconv.Itoa(n) + "@example.com"
+			other := signedIn(t, s, email, "")
+			s.Clock.Advance(time.Second)
+			c := s.Client(t, "")
+			c.SignIn(email)
+			p := adding(t, s, c, n)
+			ways := []func() *app.Answer{
+				func() *app.Answer { return other.Do("POST", "/v1/email/confirm", app.M{"token": p.token}) },
+				func() *app.Answer { return c.Do("POST", "/v1/email/confirm", app.M{"token": p.token}) },
+				func() *app.Answer {
+					return c.Do("POST", "/v1/email/confirm", app.M{"attempt": p.byEmail, "code": p.code})
+				},
+				func() *app.Answer {
+					return other.Do("POST", "/v1/me/emails/"+p.emailID+"/verify", app.M{"code": p.code})
+				},
+			}
+			var next atomic.Int64
+			won := race(21, func() bool {
+				i := int(next.Add(1))
+				if i == 8 {
+					other.Do("DELETE", "/v1/sessions", nil).Want(http.StatusNoContent)
+					for _, way := range ways {
+						if got := way(); got.Status == http.StatusOK {
+							t.Errorf("confirmed after the session had ended: %s", got.Body)
+						}
+					}
+					return false
+				}
+				return ways[i%len(ways)]().Status == http.StatusOK
+			})
+			rows := s.Look(t, "SELECT id FROM email WHERE address_key = '"+p.email+"' AND verified_at IS NOT NULL")
+			if won > 1 || won != len(rows) {
+				t.Errorf("%d confirmed it, and %d rows are verified", won, len(rows))
+			}
+		}
 	})
 }

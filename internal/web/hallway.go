@@ -38,7 +38,8 @@ type Hallway struct {
 	TrustedProxies []netip.Prefix
 
 	Cookies CookieNames
-	// CookieDomain shares the cookies with sibling hosts; "" is the strict __Host- form.
+	// CookieDomain shares the session cookies with sibling hosts, and never the attempt's; ""
+	// is the strict __Host- form.
 	CookieDomain string
 
 	// CodesURL is the page that explains the error codes, one by one.
