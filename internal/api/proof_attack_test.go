@@ -447,6 +447,30 @@ func TestReuseIsTold(t *testing.T) {
 	})
 }
 
+// TestReuseIsToldByPhone: people with only a number are told there.
+func TestReuseIsToldByPhone(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := s.Client(t, "")
+		attempt := texted(c, annsPhone, app.M{"create": true}).Text("attempt")
+		c.Grant(c.Do("POST", "/v1/sign-in/code", app.M{"attempt": attempt, "code": s.CodeFor(t, annsPhone)}))
+		first := c.Refresh
+		for range 2 {
+			c.Grant(c.Do("POST", "/v1/token/refresh", app.M{"refresh_token": c.Refresh}, "Limen-Device", c.Device))
+		}
+		race(20, func() bool { return refreshed(t, s, first, c.Device).Code() == "refresh_reused" })
+		s.Letter(t, annsPhone)
+		told := 0
+		for _, m := range s.Inbox.Messages(annsPhone, "") {
+			if strings.HasPrefix(m.Text, "A device was signed out") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("%d text messages", told)
+		}
+	})
+}
+
 // TestPasswordChangeOnThePages: the form answers with new cookies of the same session.
 func TestPasswordChangeOnThePages(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
