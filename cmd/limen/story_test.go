@@ -71,7 +71,8 @@ func testLog(t *testing.T, b binary) {
 	again := keep(p.want(t, http.StatusOK, "POST", "/v1/me/reauthenticate/begin", M{"type": "email_code"}, bearer...))
 	grant = keep(p.want(t, http.StatusOK, "POST", "/v1/me/reauthenticate", M{"attempt": again.text("attempt"), "type": "email_code", "code": letter(2)}, bearer...))
 	bearer[1] = "Bearer " + grant.text("access_token")
-	keep(p.want(t, http.StatusOK, "POST", "/v1/me/password", M{"current_password": password, "new_password": other}, bearer...))
+	grant = keep(p.want(t, http.StatusOK, "POST", "/v1/me/password", M{"current_password": password, "new_password": other}, bearer...))
+	bearer[1] = "Bearer " + grant.text("access_token")
 
 	browser := newBrowser(t, p, secrets)
 	browser.post(t, "/sign-in", url.Values{"identifier": {address}, "password": {wrong}}, http.StatusUnauthorized)
