@@ -112,6 +112,74 @@ func TestBurstThenOneByOne(t *testing.T) {
 	})
 }
 
+func TestWindow(t *testing.T) {
+	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
+		need := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 3, Per: time.Hour, Window: true}, Key: "ada"}
+		for i := range 3 {
+			if d := take(t, c, noon.Add(time.Duration(i)*10*time.Minute), need); !d.Allowed || d.Remaining != 2-i {
+				t.Fatalf("event %d: %+v", i, d)
+			}
+		}
+		if d := take(t, c, noon.Add(30*time.Minute), need); d.Allowed || d.RetryAfter != 30*time.Minute {
+			t.Fatalf("the fourth: %+v", d)
+		}
+		if d := take(t, c, noon.Add(time.Hour-time.Microsecond), need); d.Allowed || d.RetryAfter != time.Microsecond {
+			t.Fatalf("a moment too early: %+v", d)
+		}
+		fourth := take(t, c, noon.Add(time.Hour), need)
+		if !fourth.Allowed || fourth.Remaining != 0 {
+			t.Fatalf("in time: %+v", fourth)
+		}
+		if d := take(t, c, noon.Add(time.Hour), need); d.Allowed || d.RetryAfter != 10*time.Minute {
+			t.Fatalf("the next: %+v", d)
+		}
+		giveBack(t, c, noon.Add(65*time.Minute), fourth)
+		need.Cost = 2
+		if d := take(t, c, noon.Add(65*time.Minute), need); d.Allowed || d.RetryAfter != 5*time.Minute {
+			t.Fatalf("two, of which one was given back: %+v", d)
+		}
+		if d := take(t, c, noon.Add(70*time.Minute), need); !d.Allowed {
+			t.Fatalf("two: %+v", d)
+		}
+		if d := take(t, c, noon.Add(5*time.Hour), need); !d.Allowed || d.Remaining != 1 {
+			t.Fatalf("much later: %+v", d)
+		}
+	})
+}
+
+// An optional need that does not fit is not charged and refuses nothing.
+func TestOptionalNeeds(t *testing.T) {
+	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
+		own := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 3, Per: time.Hour, Burst: 3}, Key: "a name"}
+		shared := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 1, Per: time.Hour, Window: true}, Key: "an account", Optional: true}
+		if d := take(t, c, noon, own, shared); !d.Allowed || d.Spent || d.Remaining != 0 {
+			t.Fatalf("%+v", d)
+		}
+		second := take(t, c, noon, shared, own)
+		if !second.Allowed || !second.Spent || second.Remaining != 1 {
+			t.Fatalf("%+v", second)
+		}
+		giveBack(t, c, noon, second)
+		for range 2 {
+			if d := take(t, c, noon, own, shared); !d.Allowed || !d.Spent {
+				t.Fatalf("%+v", d)
+			}
+		}
+		if d := take(t, c, noon, own, shared); d.Allowed || d.Spent || d.Refused != own.Rate.Name {
+			t.Fatalf("%+v", d)
+		}
+		if d := take(t, c, noon.Add(20*time.Minute), own, shared); !d.Allowed || !d.Spent {
+			t.Fatalf("%+v", d)
+		}
+		if d := take(t, c, noon.Add(time.Hour), own, shared); !d.Allowed || d.Spent {
+			t.Fatalf("%+v", d)
+		}
+		if d := take(t, c, noon, shared); !d.Allowed || !d.Spent {
+			t.Fatalf("nothing but an optional one: %+v", d)
+		}
+	})
+}
+
 func TestTakeOfSeveralIsAllOrNone(t *testing.T) {
 	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
 		wide := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 10, Per: time.Minute, Burst: 10}, Key: "192.0.2.0/24"}
@@ -227,6 +295,10 @@ func TestARateThatAllowsNothing(t *testing.T) {
 			{Rate: ratelimit.Rate{Name: "x", Events: -1, Per: time.Second}}, {Rate: ratelimit.Rate{Name: "x", Events: 1, Per: -1}},
 			{Rate: ratelimit.Rate{Name: "x", Events: 9, Per: time.Second, Burst: 2}, Cost: 3},
 			{Rate: ratelimit.Rate{Name: "x", Events: 1, Per: 1 << 62, Burst: 2}},
+			{Rate: ratelimit.Rate{Name: "x", Events: 2, Per: time.Second, Window: true}, Cost: 3},
+			{Rate: ratelimit.Rate{Name: "x", Events: 2, Per: 1 << 62, Window: true}},
+			{Rate: ratelimit.Rate{Name: "x", Events: 1000, Per: time.Second, Window: true}},
+			{Rate: ratelimit.Rate{Name: "x", Per: time.Second, Window: true}},
 		} {
 			if d, err := c.Take(t.Context(), noon, need); err != ratelimit.ErrRate || d.Allowed {
 				t.Errorf("%+v: %+v, %v", need, d, err)
@@ -258,6 +330,15 @@ func TestClockSetBack(t *testing.T) {
 		}
 		if d := take(t, c, noon, other); !d.Allowed || d.Remaining != 1 {
 			t.Errorf("a refusal charged another key: %+v", d)
+		}
+		window := ratelimit.Need{Rate: ratelimit.Rate{Name: fresh(), Events: 2, Per: time.Hour, Window: true}, Key: "ada"}
+		take(t, c, noon.Add(24*time.Hour), window)
+		take(t, c, noon.Add(25*time.Hour-1), window)
+		if d := take(t, c, noon, window); d.Allowed || d.RetryAfter != time.Hour {
+			t.Errorf("a window: %+v", d)
+		}
+		if d := take(t, c, noon.Add(time.Hour), window); !d.Allowed || d.Remaining != 1 {
+			t.Errorf("a window after the wait: %+v", d)
 		}
 	})
 }

@@ -45,7 +45,7 @@ type Taken struct {
 	given    atomic.Bool
 }
 
-// Take charges all needs or none, before the work they stand for. It refuses with
+// Take charges all needs, but for optional ones that do not fit, or none, before the work they stand for. It refuses with
 // fault.ErrRateLimited, which carries when to come back in whole seconds; when neither
 // counter works it refuses with fault.ErrUnavailable. If the caller has left, it fails
 // with the context's error.
@@ -93,6 +93,9 @@ func (l *Limiter) current(needs []Need) []Need {
 
 // Remaining is how many more events the scarcest need would have allowed.
 func (t *Taken) Remaining() int { return t.decision.Remaining }
+
+// Spent reports whether an optional need did not fit.
+func (t *Taken) Spent() bool { return t.decision.Spent }
 
 // GiveBack returns the cost to where it was taken from. It does so once, however often it
 // is called, also for a caller that has left, and it is safe on nil. A failure is told to

@@ -19,19 +19,19 @@ type Memory struct {
 
 type shard struct {
 	mu  sync.Mutex // guards what follows; held for the arithmetic of one take
-	due map[key]int64
+	due map[key]state
 	// sweepAt is when the next key may owe nothing: before it a sweep finds nothing.
 	sweepAt int64
 	// longest is the highest debt that any key may have.
 	longest int64
 }
 
-// NewMemory returns a counter of about maxKeys keys, 64 at least. A key takes about 50
+// NewMemory returns a counter of about maxKeys keys, 64 at least. A key takes about 80
 // bytes.
 func NewMemory(maxKeys int) *Memory {
 	m := &Memory{perShard: max(maxKeys/shards, 1)}
 	for i := range m.shards {
-		m.shards[i].due = map[key]int64{}
+		m.shards[i].due = map[key]state{}
 	}
 	return m
 }
@@ -47,7 +47,7 @@ func (m *Memory) Take(_ context.Context, now time.Time, needs ...Need) (Decision
 		cs[i].shard = cs[i].key[0] % shards
 	}
 	defer m.lock(cs)()
-	v, after, setBack := newVerdict(), make([]int64, len(cs)), make([]bool, len(cs))
+	v, all := newVerdict(), make([]judged, len(cs))
 	for i := range cs {
 		c := &cs[i]
 		s := &m.shards[c.shard]
@@ -58,34 +58,33 @@ func (m *Memory) Take(_ context.Context, now time.Time, needs ...Need) (Decision
 		}
 		// The same key may come twice in one take.
 		for j := range i {
-			if cs[j].key == c.key && cs[j].shard == c.shard {
-				stored = after[j]
+			if cs[j].key == c.key && cs[j].shard == c.shard && all[j].wait == 0 {
+				stored = all[j].after
 			}
 		}
-		var due int64
-		due, setBack[i] = c.due(stored, at)
-		v.add(*c, due, at)
-		after[i] = due + c.cost
-		s.longest = max(s.longest, c.limit)
+		all[i] = c.judge(stored, at)
+		v.add(*c, all[i])
+		s.longest = max(s.longest, c.ahead())
 	}
 	for i, c := range cs {
 		switch {
-		case v.wait == 0:
-			m.shards[c.shard].set(c.key, after[i], at)
-		case setBack[i]:
-			m.shards[c.shard].set(c.key, at+c.limit, at)
+		case v.wait == 0 && all[i].wait == 0:
+			m.shards[c.shard].set(c.key, all[i].after, at)
+		case all[i].setBack != nil:
+			m.shards[c.shard].set(c.key, all[i].setBack, at)
 		}
 	}
-	return v.decision(at, cs), nil
+	return v.decision(at), nil
 }
 
 // GiveBack implements Counter. It never fails.
 func (m *Memory) GiveBack(_ context.Context, now time.Time, d Decision) error {
 	defer m.lock(d.charges)()
+	at := now.UnixMicro()
 	for _, c := range d.charges {
 		s := &m.shards[c.shard]
 		if stored, known := s.due[c.key]; known {
-			s.set(c.key, stored-c.undrained(d.at, now.UnixMicro()), now.UnixMicro())
+			s.set(c.key, c.giveBack(stored, d.at, at), at)
 		}
 	}
 	return nil
@@ -122,13 +121,13 @@ func (m *Memory) lock(cs []charge) (unlock func()) {
 }
 
 // set stores when a key's debt ends. A key that owes nothing need not be remembered.
-func (s *shard) set(k key, due, now int64) {
-	if due <= now {
+func (s *shard) set(k key, to state, now int64) {
+	if to[0] <= now {
 		delete(s.due, k)
 		return
 	}
-	s.due[k] = due
-	s.sweepAt = min(s.sweepAt, due)
+	s.due[k] = to
+	s.sweepAt = min(s.sweepAt, to[0])
 }
 
 // hasRoom reports whether one more key fits, after forgetting those that owe nothing.
@@ -140,16 +139,18 @@ func (s *shard) hasRoom(most int, now int64) bool {
 		return false
 	}
 	s.sweepAt = math.MaxInt64
-	for k, due := range s.due {
-		if due <= now {
+	for k, owes := range s.due {
+		if owes[0] <= now {
 			delete(s.due, k)
 			continue
 		}
-		if due > now+s.longest+outOfOrder { // a clock was set back
-			due = now + s.longest
-			s.due[k] = due
+		if owes[0] > now+s.longest+outOfOrder { // a clock was set back
+			owes[0] = now + s.longest
+			for i, at := range owes[1:] {
+				owes[1+i] = min(at, now)
+			}
 		}
-		s.sweepAt = min(s.sweepAt, due)
+		s.sweepAt = min(s.sweepAt, owes[0])
 	}
 	return len(s.due) < most
 }

@@ -16,11 +16,21 @@ func drawRate(t *rapid.T, name string) ratelimit.Rate {
 		Events: rapid.IntRange(1, 7).Draw(t, "events"),
 		Per:    time.Duration(rapid.IntRange(1, 40).Draw(t, "per")) * 1501 * time.Microsecond,
 		Burst:  rapid.IntRange(1, 5).Draw(t, "burst"),
+		Window: rapid.Bool().Draw(t, "window"),
 	}
 }
 
+// atOnce is how many events a rate lets through at once.
+func atOnce(r ratelimit.Rate) int {
+	if r.Window {
+		return r.Events
+	}
+	return r.Burst
+}
+
 // However events are taken and given back, those that are kept never exceed the rate:
-// within any span at most Burst and one per Per/Events. And a caller that waits as long
+// within any span at most Burst and one per Per/Events, of a window at most Events within any
+// Per. And a caller that waits as long
 // as it was told is allowed.
 func TestNeverMoreThanTheRate(t *testing.T) {
 	eachCounter(t, func(t *testing.T, c ratelimit.Counter) {
@@ -46,7 +56,7 @@ func TestNeverMoreThanTheRate(t *testing.T) {
 					}
 					continue
 				}
-				need.Cost = rapid.IntRange(1, need.Rate.Burst).Draw(t, "cost")
+				need.Cost = rapid.IntRange(1, atOnce(need.Rate)).Draw(t, "cost")
 				d, err := c.Take(t.Context(), now, need)
 				if err != nil {
 					t.Fatal(err)
@@ -74,7 +84,13 @@ func TestNeverMoreThanTheRate(t *testing.T) {
 					}
 					sum += k.cost
 					span := k.at.Sub(kept[i].at)
-					if most := need.Rate.Burst + int(int64(span)*int64(need.Rate.Events)/int64(need.Rate.Per)); sum > most {
+					most := need.Rate.Burst + int(int64(span)*int64(need.Rate.Events)/int64(need.Rate.Per))
+					if need.Rate.Window {
+						if most = need.Rate.Events; span >= need.Rate.Per {
+							break
+						}
+					}
+					if sum > most {
 						t.Fatalf("%d events within %v, at most %d are allowed by %+v", sum, span, most, need.Rate)
 					}
 				}
@@ -108,7 +124,7 @@ func TestCountersAgree(t *testing.T) {
 				needs := make([]ratelimit.Need, rapid.IntRange(1, 3).Draw(t, "needs"))
 				for i := range needs {
 					r := rapid.SampledFrom(rates).Draw(t, "rate")
-					needs[i] = ratelimit.Need{Rate: r, Key: rapid.SampledFrom([]string{"", "ada", "ﾊ\x00\n"}).Draw(t, "key"), Cost: rapid.IntRange(1, r.Burst).Draw(t, "cost")}
+					needs[i] = ratelimit.Need{Rate: r, Key: rapid.SampledFrom([]string{"", "ada", "ﾊ\x00\n"}).Draw(t, "key"), Cost: rapid.IntRange(1, atOnce(r)).Draw(t, "cost"), Optional: rapid.IntRange(0, 3).Draw(t, "optional") == 0}
 				}
 				m, err := reference.Take(t.Context(), now, needs...)
 				if err != nil {
@@ -118,7 +134,7 @@ func TestCountersAgree(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if m.Allowed != d.Allowed || m.RetryAfter != d.RetryAfter || m.Remaining != d.Remaining || m.Refused != d.Refused {
+				if m.Allowed != d.Allowed || m.RetryAfter != d.RetryAfter || m.Remaining != d.Remaining || m.Refused != d.Refused || m.Spent != d.Spent {
 					t.Fatalf("memory says %+v, this one %+v", m, d)
 				}
 				mine, theirs = append(mine, m), append(theirs, d)

@@ -6,6 +6,10 @@
 // refused. So over any span of time a key gets at most Burst events plus one per
 // Per/Events; there is no window whose edges could be played.
 //
+// A rate can count a window instead, where a promise says "at most n in an hour" to the
+// letter and n may come at once: the instants of the last n events are remembered, at eight
+// bytes each.
+//
 // Cost is taken before the work and given back when the work proves harmless (api.md
 // section 0): a hundred guesses at once meet the counter a hundred times, before any of
 // them is judged. A take of several keys charges all of them or none. What is given back
@@ -54,6 +58,7 @@ import (
 	"errors"
 	"math"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -66,6 +71,9 @@ type Rate struct {
 	Per    time.Duration
 	// and Burst of them at once. Less than one counts as one.
 	Burst int
+	// Window lets all Events come at once, and counts those of the last Per instead of
+	// draining evenly: never more than Events in any span of Per. Burst is not used.
+	Window bool
 }
 
 // Need is one rate that a deed must meet, and for whom.
@@ -74,6 +82,8 @@ type Need struct {
 	Key  string
 	// Cost is how many events it counts for; 0 counts as one.
 	Cost int
+	// Optional needs that do not fit refuse nothing. They are not charged, and Spent tells.
+	Optional bool
 }
 
 // Decision is what became of a take.
@@ -85,6 +95,8 @@ type Decision struct {
 	Remaining int
 	// Refused names the rate that stands longest in the way.
 	Refused string
+	// Spent says that the take is allowed and an optional need did not fit.
+	Spent bool
 
 	at      int64 // when it was charged
 	charges []charge
@@ -92,7 +104,7 @@ type Decision struct {
 
 // Counter remembers debts. Memory and Redis are the two.
 type Counter interface {
-	// Take charges all needs or none. A refusal is a Decision; an error means that the
+	// Take charges all needs, but for optional ones that do not fit, or none. A refusal is a Decision; an error means that the
 	// counter did not work, and that it may or may not have been charged.
 	Take(ctx context.Context, now time.Time, needs ...Need) (Decision, error)
 	// GiveBack returns what d charged, as far as it has not drained since. A decision
@@ -107,6 +119,9 @@ var ErrRate = errors.New("ratelimit: a rate without events, time or room for its
 // scripts count in float64: 2^53 µs are 285 years.
 const maxDebt = 10 * 365 * 24 * time.Hour
 
+// maxWindow bounds the events of a window: each is remembered.
+const maxWindow = 100
+
 // key is what a counter knows of a Need: a hash of bounded size.
 type key [16]byte
 
@@ -115,23 +130,37 @@ type charge struct {
 	name     string
 	key      key
 	shard    uint8 // of a Memory
-	interval int64 // what one event costs
-	limit    int64 // the highest debt
-	cost     int64
+	window   bool
+	optional bool
+	interval int64 // what one event costs; of a window its length
+	limit    int64 // the highest debt; of a window how many events it holds
+	cost     int64 // in debt; of a window in events
 }
 
 func (n Need) charge() (charge, error) {
 	r := n.Rate
 	events, burst := int64(max(n.Cost, 1)), int64(max(r.Burst, 1))
+	if r.Window {
+		burst = int64(r.Events)
+	}
 	if r.Events < 1 || r.Per <= 0 || events > burst {
 		return charge{}, ErrRate
 	}
+	c := charge{name: r.Name, key: hashKey(r.Name, n.Key), optional: n.Optional, window: r.Window}
+	if r.Window {
+		c.interval, c.limit, c.cost = r.Per.Microseconds(), burst, events
+		if r.Per > maxDebt || r.Per < time.Microsecond || r.Events > maxWindow {
+			return charge{}, ErrRate
+		}
+		return c, nil
+	}
 	// Rounded up: a rate is never exceeded, not even by a microsecond.
-	interval := (r.Per.Nanoseconds() + int64(r.Events)*1000 - 1) / (int64(r.Events) * 1000)
-	if interval > maxDebt.Microseconds()/burst {
+	c.interval = (r.Per.Nanoseconds() + int64(r.Events)*1000 - 1) / (int64(r.Events) * 1000)
+	if c.interval > maxDebt.Microseconds()/burst {
 		return charge{}, ErrRate
 	}
-	return charge{name: r.Name, key: hashKey(r.Name, n.Key), interval: interval, limit: interval * burst, cost: interval * events}, nil
+	c.limit, c.cost = c.interval*burst, c.interval*events
+	return c, nil
 }
 
 func charges(needs []Need) ([]charge, error) {
@@ -162,31 +191,88 @@ func (k key) String() string { return base64.RawURLEncoding.EncodeToString(k[:])
 // back.
 const outOfOrder = int64(time.Minute / time.Microsecond)
 
-// due returns when a stored debt ends: no earlier than now. After a clock was set back the
-// debt is as high as it can be and no higher; the caller stores that even when it refuses,
-// because otherwise the key would stay closed until the clock is there again. An instant
-// that merely came out of order moves nothing.
-func (c charge) due(stored, now int64) (due int64, setBack bool) {
-	if stored > now+c.limit+outOfOrder {
-		return now + c.limit, true
+// state is what is stored of a key: when it owes nothing any more and, of a window, the
+// instants of its events in order.
+type state []int64
+
+// ahead is how far ahead of now a debt of the charge can end.
+func (c charge) ahead() int64 {
+	if c.window {
+		return c.interval
 	}
-	return max(stored, now), false
+	return c.limit
 }
 
-// wait returns how long the charge must wait on a debt that ends at due: 0 if it fits.
-func (c charge) wait(due, now int64) int64 {
-	return max(0, due+c.cost-now-c.limit)
+// judged is what a charge makes of a stored state.
+type judged struct {
+	wait      int64 // 0 if the charge fits
+	remaining int   // how many single events fit after it
+	after     state // what to store if it is charged
+	// setBack is what to store even if it is not, after a clock was set back: otherwise the
+	// key would stay closed until the clock is there again. An instant that merely came out
+	// of order moves nothing.
+	setBack state
 }
 
-// remaining is how many single events fit after the charge.
-func (c charge) remaining(due, now int64) int {
-	return int((c.limit - (due + c.cost - now)) / c.interval)
+func (c charge) judge(stored state, now int64) (j judged) {
+	if len(stored) > 0 && stored[0] > now+c.ahead()+outOfOrder {
+		j.setBack = state{now + c.ahead()}
+		for _, at := range stored[1:] {
+			j.setBack = append(j.setBack, min(at, now))
+		}
+		stored = j.setBack
+	}
+	if c.window {
+		return c.judgeWindow(j, stored, now)
+	}
+	due := now
+	if len(stored) > 0 {
+		due = max(stored[0], now)
+	}
+	j.wait = max(0, due+c.cost-now-c.limit)
+	j.remaining = int((c.limit - (due + c.cost - now)) / c.interval)
+	j.after = state{due + c.cost}
+	return j
 }
 
-// undrained is the part of the charge that cannot have drained between the take and now:
-// an older debt drains first, so at most the time since the take is gone.
-func (c charge) undrained(at, now int64) int64 {
-	return min(max(c.cost-(now-at), 0), c.cost)
+// judgeWindow counts the events of the last interval. An instant that came out of order
+// counts what is later as well.
+func (c charge) judgeWindow(j judged, stored state, now int64) judged {
+	var events state
+	if len(stored) > 0 {
+		events = stored[1:]
+	}
+	first, _ := slices.BinarySearch(events, now-c.interval+1)
+	events = events[first:]
+	if over := int64(len(events)) + c.cost - c.limit; over > 0 {
+		j.wait = events[over-1] + c.interval - now
+	}
+	j.remaining = int(c.limit - int64(len(events)) - c.cost)
+	place, _ := slices.BinarySearch(events, now+1)
+	j.after = append(append(state{0}, events[:place]...), slices.Repeat(state{now}, int(c.cost))...)
+	j.after = append(j.after, events[place:]...)
+	j.after[0] = j.after[len(j.after)-1] + c.interval
+	return j
+}
+
+// giveBack is the state without a charge that was taken at an instant, as far as it cannot
+// have drained since: an older debt drains first, so at most the time since is gone.
+func (c charge) giveBack(stored state, at, now int64) state {
+	if !c.window {
+		return state{stored[0] - min(max(c.cost-(now-at), 0), c.cost)}
+	}
+	left, back := state{0}, c.cost
+	for _, event := range stored[1:] {
+		if event == at && back > 0 {
+			back--
+			continue
+		}
+		left = append(left, event)
+	}
+	if len(left) > 1 {
+		left[0] = left[len(left)-1] + c.interval
+	}
+	return left
 }
 
 // verdict collects the answers of several charges.
@@ -194,24 +280,29 @@ type verdict struct {
 	wait      int64
 	refused   string
 	remaining int
+	charged   []charge // all that fit
+	spent     bool     // an optional one did not
 }
 
 func newVerdict() verdict { return verdict{remaining: math.MaxInt} }
 
-func (v *verdict) add(c charge, due, now int64) {
-	switch w := c.wait(due, now); {
-	case w > v.wait:
-		v.wait, v.refused = w, c.name
-	case w == 0:
-		v.remaining = min(v.remaining, c.remaining(due, now))
+func (v *verdict) add(c charge, j judged) {
+	switch {
+	case j.wait > 0 && c.optional:
+		v.spent = true
+	case j.wait > v.wait:
+		v.wait, v.refused = j.wait, c.name
+	case j.wait == 0:
+		v.remaining = min(v.remaining, j.remaining)
+		v.charged = append(v.charged, c)
 	}
 }
 
-func (v verdict) decision(now int64, cs []charge) Decision {
+func (v verdict) decision(now int64) Decision {
 	if v.wait > 0 {
 		return Decision{RetryAfter: time.Duration(v.wait) * time.Microsecond, Refused: v.refused}
 	}
-	return Decision{Allowed: true, Remaining: v.remaining, at: now, charges: cs}
+	return Decision{Allowed: true, Remaining: v.remaining, Spent: v.spent, at: now, charges: v.charged}
 }
 
 // wide is how many times the rate of a /64 a whole /48 has.

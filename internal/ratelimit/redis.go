@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed" // the scripts
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -67,31 +68,41 @@ func (r *Redis) Take(ctx context.Context, now time.Time, needs ...Need) (Decisio
 	}
 	at := now.UnixMicro()
 	if len(cs) == 0 {
-		return newVerdict().decision(at, cs), nil
+		return newVerdict().decision(at), nil
 	}
 	args := []int64{at}
 	for _, c := range cs {
-		args = append(args, c.interval, c.limit, c.cost)
+		args = append(args, flag(c.window), flag(c.optional), c.interval, c.limit, c.cost)
 	}
-	answer, err := r.run(ctx, r.take, redisKeys(cs), args)
+	answer, err := redis.Int64s(r.run(ctx, r.take, redisKeys(cs), args))
 	if err != nil {
 		return Decision{}, fmt.Errorf("take in redis: %w", err)
 	}
-	n, ok := answer.([]any)
-	if !ok || len(n) != 3 {
+	if len(answer) != 3+len(cs) || answer[0] < 0 || answer[1] < 0 || answer[1] > int64(len(cs)) {
 		return Decision{}, fmt.Errorf("take in redis: answer %v", answer)
 	}
-	wait, ok1 := n[0].(int64)
-	refused, ok2 := n[1].(int64)
-	remaining, ok3 := n[2].(int64)
-	if !ok1 || !ok2 || !ok3 || wait < 0 || refused < 0 || refused > int64(len(cs)) {
-		return Decision{}, fmt.Errorf("take in redis: answer %v", answer)
+	v := verdict{wait: answer[0], remaining: int(answer[2])}
+	if v.wait > 0 && answer[1] > 0 {
+		v.refused = cs[answer[1]-1].name
 	}
-	v := verdict{wait: wait, remaining: int(remaining)}
-	if wait > 0 && refused > 0 {
-		v.refused = cs[refused-1].name
+	for i, fits := range answer[3:] {
+		if fits == 1 {
+			v.charged = append(v.charged, cs[i])
+		} else {
+			v.spent = true
+		}
 	}
-	return v.decision(at, cs), nil
+	if len(v.charged) == 0 {
+		v.remaining = math.MaxInt
+	}
+	return v.decision(at), nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // GiveBack implements Counter with one script. It fails when Redis does.
@@ -99,9 +110,9 @@ func (r *Redis) GiveBack(ctx context.Context, now time.Time, d Decision) error {
 	if len(d.charges) == 0 {
 		return nil
 	}
-	args := []int64{now.UnixMicro()}
+	args := []int64{now.UnixMicro(), d.at}
 	for _, c := range d.charges {
-		args = append(args, c.undrained(d.at, now.UnixMicro()))
+		args = append(args, flag(c.window), c.interval, c.cost)
 	}
 	if _, err := r.run(ctx, r.giveBack, redisKeys(d.charges), args); err != nil {
 		return fmt.Errorf("give back in redis: %w", err)
