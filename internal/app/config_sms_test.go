@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,7 +92,8 @@ func TestSMSSettings(t *testing.T) {
 	if err := g.Allow(sms.Target{Number: "+41791234567", Prefix: "+4179", Country: "CH"}); err == nil {
 		t.Error("an empty list allows")
 	}
-	for _, n := range g.Needs(sms.Target{Number: "+41791234567", Prefix: "+4179", Country: "CH"}, "192.0.2.0/24") {
+	swiss := sms.Target{Number: "+41791234567", Prefix: "+4179", Country: "CH"}
+	for _, n := range append(g.OfNumber(swiss), g.OfOthers(swiss, netip.MustParseAddr("192.0.2.7"))...) {
 		if n.Rate.Events < 1 || n.Rate.Burst < 1 {
 			t.Errorf("%s lets nothing through", n.Rate.Name)
 		}

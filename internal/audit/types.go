@@ -161,8 +161,8 @@ var Types = map[Type]Spec{
 		Outcome: Refused, Account: true, Session: true, Visible: true, Data: []string{"method", "reason", "device"},
 	},
 	RecoveryRequested: {
-		Meaning: "Somebody asked for a letter to choose a new password with; refused means that nobody can.",
-		Attempt: true, Visible: true, Data: []string{"purpose", "address", "client"},
+		Meaning: "Somebody asked for a letter to choose a new password with; refused means that nobody can or, for the reason rate_limited, that none was sent.",
+		Attempt: true, Visible: true, Data: []string{"purpose", "address", "client", "reason"},
 	},
 	AccountNotMe: {
 		Meaning: "The person said of something that a letter told: this was not me. Sessions were ended.",

@@ -2,12 +2,12 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/limenauth/limen/internal/account"
 	"github.com/limenauth/limen/internal/audit"
-	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
@@ -72,13 +72,18 @@ func belongTo(try *signin.Attempt, who account.Account, s session.ID) {
 }
 
 // displace makes room for one more attempt for an address: beyond the limit the newest
-// unproven one yields, never one from a device that the address's owner has signed in
-// with. The caller holds the address's lock, so a race cannot make room for more.
-func (a *Auth) displace(ctx context.Context, tx *store.Tx, addressKey string, b session.Browser) error {
-	rivals, err := tx.LiveAttempts(ctx, addressKey)
+// unproven one of its kind yields, never one from a device that the address's owner has
+// signed in with. The caller holds the address's lock, so a race cannot make room for more.
+func (a *Auth) displace(ctx context.Context, tx *store.Tx, try signin.Attempt, b session.Browser) error {
+	rivals, err := tx.LiveAttempts(ctx, try.Address.Key)
 	if err != nil {
 		return err
 	}
+	kind := signin.KindOf(try.Purpose, try.CodeHash != nil)
+	if kind == signin.Recovery { // the limit of its emails bounds them; each lives its whole life
+		return nil
+	}
+	rivals = slices.DeleteFunc(rivals, func(r store.Rival) bool { return r.Kind != kind })
 	excess := len(rivals) - signin.LivePerAddress + 1
 	for _, r := range rivals {
 		if excess <= 0 {
@@ -114,8 +119,7 @@ func (a *Auth) holds(try signin.Attempt, value secret.Text, b session.Browser) b
 type opened struct {
 	who     account.Account
 	session session.Session
-	budget  factor.Budget // of the address, and its lock
-	overall factor.Budget // of the account, over all of its addresses and numbers
+	budgets
 	signin.Attempt
 }
 
@@ -153,10 +157,7 @@ func (a *Auth) lockOpen(ctx context.Context, tx *store.Tx, try signin.Attempt) (
 		}
 	}
 	if try.Address.Key != "" {
-		if o.budget, err = tx.LockBudget(ctx, a.addressHash(try.Address.Key)); err != nil {
-			return o, false, err
-		}
-		if o.overall, err = tx.LockBudget(ctx, a.overallHash(try)); err != nil {
+		if o.budgets, err = a.lockBudgets(ctx, tx, try); err != nil {
 			return o, false, err
 		}
 	}
@@ -274,7 +275,11 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 	case !a.Post.Ready():
 		err = errNoRelay
 	default:
-		cost, err = a.letterOf(ctx, held, b)
+		cost, err = a.mayEmailAgain(ctx, held, b)
+	}
+	again := a.sendAgain
+	if held.Purpose == signin.Recover && limited(err) {
+		again, err = a.sendNothingAgain, nil
 	}
 	if err != nil {
 		return Verification{}, err
@@ -295,7 +300,7 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 		if err := a.countAgain(ctx, tx, try.Attempt); err != nil {
 			return err
 		}
-		owed, err = a.sendAgain(ctx, tx, try, value, b)
+		owed, err = again(ctx, tx, try, value, b)
 		return err
 	})
 	if err = orRefusal(err, refusal); err != nil && cost != nil {
@@ -338,61 +343,6 @@ func (a *Auth) mayResend(try signin.Attempt, now time.Time) error {
 		return signin.ErrTooManyAttempts.After(try.ExpiresAt.Sub(now))
 	}
 	return nil
-}
-
-// judgeCode spends one try of the attempt on a code and records it. The refusal is a
-// value: counters and evidence are to be committed with it.
-func (a *Auth) judgeCode(ctx context.Context, tx *store.Tx, try opened, code string, b session.Browser) (refusal, err error) {
-	if try.Tries >= factor.CodeTries { // its five wrong codes are on record
-		return signin.ErrTooManyAttempts.After(try.ResendIn(tx.Now, a.Rules.ResendAfter)), nil
-	}
-	if !try.budget.Open(tx.Now) || !try.overall.Open(tx.Now) {
-		refusal = signin.ErrTooManyAttempts.After(max(try.budget.ClosedFor(tx.Now), try.overall.ClosedFor(tx.Now)))
-		if err := a.setBudgets(ctx, tx, try, try.budget.Settled(tx.Now), try.overall.Settled(tx.Now)); err != nil {
-			return nil, err
-		}
-		return refusal, tx.Record(ctx, wrongCode(audit.CodeBudgetSpent, try.Attempt, b))
-	}
-	digits, _ := factor.ReadDigits(code, factor.CodeDigits) // what is no code fits nothing, at the same cost
-	fits := try.CodeHash != nil && a.Keys.Codes.Fits(try.CodeHash, []byte(digits), []byte(try.ID), []byte(try.Purpose))
-	verdict := try.Challenge().Judge(fits, tx.Now)
-	if verdict.OK {
-		if err := a.countVerified(ctx, tx, try.Attempt); err != nil {
-			return nil, err
-		}
-		return nil, a.setBudgets(ctx, tx, try, try.budget.Right(), try.overall.Right())
-	}
-	if err := tx.CountTry(ctx, try.ID, verdict.Next.Tries); err != nil {
-		return nil, err
-	}
-	if err := a.setBudgets(ctx, tx, try, try.budget.Wrong(tx.Now), try.overall.Wrong(tx.Now)); err != nil {
-		return nil, err
-	}
-	return signin.ErrCodeIncorrect.Left(verdict.TriesLeft), tx.Record(ctx, wrongCode(audit.CodeWrong, try.Attempt, b))
-}
-
-// overallHash stands for the account of an attempt in budgets. An attempt that leads to
-// nobody has a budget of the same kind, which costs the same.
-func (a *Auth) overallHash(try signin.Attempt) string {
-	if try.Account == "" {
-		return a.addressHash("nobody|" + try.Address.Key)
-	}
-	return a.addressHash(string(try.Account))
-}
-
-func (a *Auth) setBudgets(ctx context.Context, tx *store.Tx, try opened, address, overall factor.Budget) error {
-	if err := tx.SetBudget(ctx, a.addressHash(try.Address.Key), address); err != nil {
-		return err
-	}
-	return tx.SetBudget(ctx, a.overallHash(try.Attempt), overall)
-}
-
-// endRuns ends the runs of wrong codes: the owner of the address is here.
-func (a *Auth) endRuns(ctx context.Context, tx *store.Tx, try signin.Attempt) error {
-	if err := tx.EndRun(ctx, a.addressHash(try.Address.Key)); err != nil {
-		return err
-	}
-	return tx.EndRun(ctx, a.overallHash(try))
 }
 
 func wrongCode(t audit.Type, try signin.Attempt, b session.Browser) audit.Event {

@@ -87,10 +87,7 @@ func (a *Auth) sendProof(ctx context.Context, actor Actor, address account.Addre
 	if !a.Post.Ready() {
 		return row, owed, errNoRelay
 	}
-	if _, err := a.ownLetter(ctx, actor.Account.ID); err != nil {
-		return row, owed, err
-	}
-	if _, err := a.letter(ctx, address.Key, b); err != nil {
+	if err := a.mayEmailProof(ctx, actor, address.Key); err != nil {
 		return row, owed, err
 	}
 	var refusal error

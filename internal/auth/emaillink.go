@@ -38,7 +38,7 @@ func (a *Auth) BeginEmail(ctx context.Context, in SignInEmail, b session.Browser
 	if !a.Post.Ready() {
 		return Verification{}, errNoRelay
 	}
-	if _, err := a.letter(ctx, address.Key, b); err != nil { // never given back
+	if err := a.mayEmailOwner(ctx, signin.SignIn, address.Key, b); err != nil {
 		return Verification{}, err
 	}
 	sealed, err := json.Marshal(signin.Candidate{Locale: in.Locale})
@@ -114,12 +114,12 @@ func (a *Auth) send(ctx context.Context, tx *store.Tx, try signin.Attempt, store
 	if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, try.Account, b); err != nil {
 		return nil, err
 	}
+	code := a.newCode(&try, tx.Now)
 	if try.Session == "" {
-		if err := a.displace(ctx, tx, try.Address.Key, b); err != nil {
+		if err := a.displace(ctx, tx, try, b); err != nil {
 			return nil, err
 		}
 	}
-	code := a.newCode(&try, tx.Now)
 	if err := tx.InsertAttempt(ctx, try); err != nil {
 		return nil, err
 	}

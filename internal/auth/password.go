@@ -32,6 +32,7 @@ func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, 
 		cost.GiveBack(ctx, a.Now()) // nothing was judged
 		return Outcome{}, err
 	}
+	ok = ok && !cost.Spent()
 	rehashed := ""
 	if ok && !who.Barred() && !a.Hashing.Current(who.PasswordHash) {
 		if rehashed, err = a.hash(ctx, password); err != nil {
@@ -81,7 +82,7 @@ func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, 
 
 // proven ends the runs of wrong codes against a person and their address: its owner is here.
 func (a *Auth) proven(ctx context.Context, tx *store.Tx, who account.Account) error {
-	if err := tx.EndRun(ctx, a.addressHash(string(who.ID))); err != nil {
+	if err := tx.EndRun(ctx, a.accountHash(who.ID)); err != nil {
 		return err
 	}
 	if who.Email == "" || !who.EmailVerified {
@@ -191,7 +192,7 @@ func (a *Auth) proveCurrent(ctx context.Context, actor Actor, password string, b
 	if password == "" {
 		return fault.Invalidate("current_password", "required")
 	}
-	cost, err := a.guess(ctx, a.Now(), actor.Account.ID, "", b)
+	cost, err := a.ownGuess(ctx, actor, rateGuessDevice)
 	if err != nil {
 		return err
 	}

@@ -82,10 +82,7 @@ func (a *Auth) SendPhoneProof(ctx context.Context, actor Actor, id account.Phone
 // textProof sends the code for a number that prepare notes or finds. Prepare returns its
 // refusal as a value. Somebody else's number looks the same, and nothing is sent there.
 func (a *Auth) textProof(ctx context.Context, actor Actor, phone account.Phone, prepare func(*store.Tx) (row Phone, refusal, err error), b session.Browser) (row Phone, owed Verification, err error) {
-	if _, err := a.ownLetter(ctx, actor.Account.ID); err != nil {
-		return row, owed, err
-	}
-	if err := a.mayText(ctx, phone, b); err != nil {
+	if err := a.mayTextProof(ctx, actor, phone, b); err != nil {
 		return row, owed, err
 	}
 	var refusal error

@@ -9,6 +9,7 @@ import (
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/oauth"
+	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
 	"github.com/limenauth/limen/internal/sms"
@@ -45,7 +46,7 @@ func (a *Auth) BeginPhone(ctx context.Context, in SignInPhone, b session.Browser
 	if in.Locale, err = language(in.Locale); err != nil {
 		return Verification{}, err
 	}
-	if err := a.mayText(ctx, phone, b); err != nil {
+	if err := a.mayTextOwner(ctx, phone, b); err != nil {
 		return Verification{}, err
 	}
 	sealed, err := json.Marshal(signin.Candidate{Locale: in.Locale})
@@ -101,25 +102,77 @@ func (a *Auth) holderOf(ctx context.Context, tx *store.Tx, phone account.Phone) 
 	return who, found, err
 }
 
-// mayText judges the country of a number and takes the cost of one message to it. In
-// development, where messages go to the inbox, there is no guard.
-func (a *Auth) mayText(ctx context.Context, phone account.Phone, b session.Browser) error {
+// mayText judges the country of a number and takes the cost of one message to it, which is
+// never given back. A known device of its owner has messages of its own, once those of the
+// number are used up. In development, where messages go to the inbox, they count like emails.
+func (a *Auth) mayText(ctx context.Context, phone account.Phone, d device, b session.Browser) error {
+	if a.Texts == nil {
+		if err := a.carried(phone); err != nil {
+			return err
+		}
+		_, err := a.mayEmail(ctx, d, signin.SignIn, phone.Key)
+		return err
+	}
+	of, everybody, err := a.textNeeds(phone, b)
+	if err != nil {
+		return err
+	}
+	_, err = a.Limits.Take(ctx, a.Now(), append(of, everybody...)...)
+	if limited(err) && d.known() {
+		_, err = a.Limits.Take(ctx, a.Now(), append(d.needs(rateDevicesTexts, rateDeviceTexts, rateDeviceTextsDay), everybody...)...)
+	}
+	return err
+}
+
+// mayTextOwner is mayText with the look-up of whose number and device it is.
+func (a *Auth) mayTextOwner(ctx context.Context, phone account.Phone, b session.Browser) error {
+	d, err := a.deviceOfPhone(ctx, phone.Key, b)
+	if err != nil {
+		return err
+	}
+	return a.mayText(ctx, phone, d, b)
+}
+
+// mayTextProof takes the cost of one message to a number that an actor wants to add: it may
+// be anybody's, so it counts with those that strangers ask for.
+func (a *Auth) mayTextProof(ctx context.Context, actor Actor, phone account.Phone, b session.Browser) error {
+	d := a.deviceOf(actor)
+	if a.Texts == nil {
+		if err := a.carried(phone); err != nil {
+			return err
+		}
+		return a.mayEmailProof(ctx, actor, phone.Key)
+	}
+	of, everybody, err := a.textNeeds(phone, b)
+	if err != nil {
+		return err
+	}
+	_, err = a.Limits.Take(ctx, a.Now(), append(append(of, everybody...), d.needs(rateDevicesTexts)...)...)
+	return err
+}
+
+// carried refuses a number that no message can be sent to.
+func (a *Auth) carried(phone account.Phone) error {
 	switch {
 	case !a.Post.CanText():
 		return errNoTexts
 	case account.FictionalPhone(phone) && !a.Rules.TestCodes:
 		return fault.Invalidate("phone", "invalid")
 	}
-	if a.Texts == nil {
-		_, err := a.letter(ctx, phone.Key, b)
-		return err
+	return nil
+}
+
+// textNeeds judges the country of a number, and tells what a message to it costs: of the
+// number's own budget, and of those that others share.
+func (a *Auth) textNeeds(phone account.Phone, b session.Browser) (of, everybody []ratelimit.Need, err error) {
+	if err := a.carried(phone); err != nil {
+		return nil, nil, err
 	}
 	target := sms.Target{Number: phone.Key, Prefix: phone.Prefix, Country: phone.Country}
 	if err := a.Texts.Allow(target); err != nil {
-		return err
+		return nil, nil, err
 	}
-	_, err := a.Limits.Take(ctx, a.Now(), a.Texts.Needs(target, network(b.IP))...) // never given back
-	return err
+	return a.Texts.OfNumber(target), a.Texts.OfOthers(target, place(b)), nil
 }
 
 // countText counts a message to a range of numbers. It fails when nobody types the codes
@@ -161,7 +214,7 @@ func (a *Auth) textAgain(ctx context.Context, try signin.Attempt, b session.Brow
 	if err != nil {
 		return err
 	}
-	return a.mayText(ctx, phone, b)
+	return a.mayText(ctx, phone, a.deviceAgain(try, b), b)
 }
 
 // countAgain counts another message of an attempt by phone.

@@ -7,7 +7,6 @@ import (
 	"github.com/limenauth/limen/internal/audit"
 	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/fault"
-	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
 	"github.com/limenauth/limen/internal/session"
 	"github.com/limenauth/limen/internal/signin"
@@ -98,7 +97,7 @@ func (a *Auth) ownAddress(ctx context.Context, actor Actor, channel account.Chan
 		if err != nil || !sending {
 			return address, err
 		}
-		return address, a.mayText(ctx, phone, b)
+		return address, a.mayText(ctx, phone, a.deviceOf(actor), b)
 	}
 	if !offersOnly(actor.Account, signin.EmailCode) {
 		return account.Address{}, nil
@@ -110,8 +109,7 @@ func (a *Auth) ownAddress(ctx context.Context, actor Actor, channel account.Chan
 	if !a.Post.Ready() {
 		return address, errNoRelay
 	}
-	_, err = a.ownLetter(ctx, actor.Account.ID)
-	return address, err
+	return address, a.mayEmailSelf(ctx, actor)
 }
 
 // Proof is what a person answers a challenge with.
@@ -126,7 +124,7 @@ type Proof struct {
 // generation. A proof for another person's or session's attempt is attempt_expired. It
 // refuses with invalid_credentials, code_incorrect, too_many_attempts or session_ended.
 func (a *Auth) Reauthenticate(ctx context.Context, actor Actor, p Proof, b session.Browser) (session.Granted, error) {
-	cost, err := a.Limits.Take(ctx, a.Now(), ratelimit.Need{Key: a.addressHash(string(actor.Account.ID)), Rate: rateReprove})
+	cost, err := a.ownGuess(ctx, actor, rateReprove)
 	if err != nil {
 		return session.Granted{}, err
 	}

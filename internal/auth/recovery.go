@@ -15,7 +15,9 @@ import (
 
 // BeginRecovery sends a letter with a link and a code that lead to a new password. Whether
 // the address has an account shows in no answer. locale is the language of a letter to
-// somebody unknown. It refuses with invalid_request, rate_limited or unavailable.
+// somebody unknown. Where the address has had its share of such emails none is sent, the
+// answer is the same, and the newest one stays good. It refuses with invalid_request or
+// unavailable.
 func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b session.Browser) (Verification, error) {
 	address, err := account.ParseAddress(email)
 	if err != nil {
@@ -27,12 +29,15 @@ func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b sessio
 	if !a.Post.Ready() {
 		return Verification{}, errNoRelay
 	}
-	if _, err := a.letter(ctx, address.Key, b); err != nil { // never given back
+	send := a.send
+	if err := a.mayEmailOwner(ctx, signin.Recover, address.Key, b); limited(err) {
+		send = a.sendNothing
+	} else if err != nil {
 		return Verification{}, err
 	}
 	var owed *Verification
 	err = a.Store.Tx(ctx, func(tx *store.Tx) (err error) {
-		owed, err = a.beginRecovery(ctx, tx, address, locale, b)
+		owed, err = a.beginRecoveryBy(ctx, tx, address, locale, b, send)
 		return err
 	})
 	if err != nil {
@@ -42,6 +47,13 @@ func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b sessio
 }
 
 func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser) (*Verification, error) {
+	return a.beginRecoveryBy(ctx, tx, address, locale, b, a.send)
+}
+
+// sender writes a new attempt, and its email if it sends one.
+type sender func(ctx context.Context, tx *store.Tx, try signin.Attempt, stored string, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error)
+
+func (a *Auth) beginRecoveryBy(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser, send sender) (*Verification, error) {
 	who, stored, found, err := a.ownerOf(ctx, tx, address)
 	if err != nil {
 		return nil, err
@@ -55,7 +67,42 @@ func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.
 	if !try.Decoy {
 		try.Account, try.CredentialVersion, try.Locale = who.ID, who.CredentialVersion, a.locale(cmp.Or(who.Locale, locale))
 	}
-	return a.send(ctx, tx, try, stored, value, cookie, b, audit.RecoveryRequested)
+	return send(ctx, tx, try, stored, value, cookie, b, audit.RecoveryRequested)
+}
+
+// sendNothing writes an attempt to recover whose email is one too many. Strangers cannot
+// make it cost the owner anything: it displaces no attempt whose email was sent, so the
+// newest of these stays good, in any browser. No code fits it until one is sent.
+func (a *Auth) sendNothing(ctx context.Context, tx *store.Tx, try signin.Attempt, _ string, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error) {
+	var err error
+	if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, try.Account, b); err != nil {
+		return nil, err
+	}
+	if err := a.displace(ctx, tx, try, b); err != nil {
+		return nil, err
+	}
+	try.SentAt, try.CodeExpires, try.ExpiresAt, try.Sends = tx.Now, tx.Now.Add(a.Rules.CodeLife), tx.Now.Add(a.Rules.CodeLife), 1
+	if err := tx.InsertAttempt(ctx, try); err != nil {
+		return nil, err
+	}
+	return a.owe(try, value, cookie, tx.Now), tx.Record(ctx, notSent(kind, try, b))
+}
+
+// sendNothingAgain answers like sendAgain where another email is one too many. The one that
+// was sent stays good.
+func (a *Auth) sendNothingAgain(ctx context.Context, tx *store.Tx, try opened, value secret.Text, b session.Browser) (Verification, error) {
+	if err := tx.CountSend(try.ID); err != nil {
+		return Verification{}, err
+	}
+	try.SentAt = tx.Now
+	return *a.owe(try.Attempt, value, b.Attempt, tx.Now), tx.Record(ctx, notSent(audit.RecoveryRequested, try.Attempt, b))
+}
+
+// notSent is the evidence of an email that was one too many.
+func notSent(kind audit.Type, try signin.Attempt, b session.Browser) audit.Event {
+	e := refused(kind, try.Account, b, "rate_limited")
+	e.Attempt, e.Data["purpose"] = string(try.ID), string(try.Purpose)
+	return e
 }
 
 // Recovery is how a person chooses a new password: with the token of the letter's link, or

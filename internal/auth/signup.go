@@ -59,13 +59,13 @@ func (a *Auth) SignUp(ctx context.Context, in SignUp, b session.Browser) (Outcom
 	}
 	switch {
 	case wish.channel == account.ByPhone:
-		err = a.mayText(ctx, wish.phone, b)
+		err = a.mayTextOwner(ctx, wish.phone, b)
 	case wish.address.Key == "":
 		return a.signUpByUsername(ctx, in.Password, wish, b)
 	case !a.Post.Ready():
 		err = errNoRelay
 	default:
-		_, err = a.letter(ctx, wish.address.Key, b) // never given back
+		err = a.mayEmailOwner(ctx, signin.SignUp, wish.address.Key, b)
 	}
 	if err != nil {
 		return Outcome{}, err
@@ -193,10 +193,10 @@ func (a *Auth) signUpByProof(ctx context.Context, w wish, b session.Browser) (Ou
 		if try.KnownDevice, err = a.knows(ctx, tx.DeviceUsed, owner, b); err != nil {
 			return err
 		}
-		if err := a.displace(ctx, tx, w.address.Key, b); err != nil {
+		code := a.newCode(&try, tx.Now)
+		if err := a.displace(ctx, tx, try, b); err != nil {
 			return err
 		}
-		code := a.newCode(&try, tx.Now)
 		if err := tx.InsertAttempt(ctx, try); err != nil {
 			return err
 		}

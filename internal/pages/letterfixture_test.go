@@ -52,7 +52,7 @@ func letterFixtures(c *text.Catalogue, lang string) []fixture {
 		{"recovery", pages.Recovery{Page: forgot, SignInURL: "/sign-in"}},
 		{"recovery-refused", pages.Recovery{Page: forgot, SignInURL: "/sign-in", Email: "mara@studio", Problem: forgot.Problem(invalid.Field("email", "invalid"), 8)}},
 		{"code-recovery", pages.Code{Page: code, Action: "/recovery/code", SentTo: "m•••@studio.example", ExpiresIn: 10 * time.Minute,
-			ResendIn: 30 * time.Second, ChangeURL: "/recovery", Secured: true}},
+			ResendIn: 30 * time.Second, ChangeURL: "/recovery", Recovering: true, Secured: true}},
 		{"new-password", pages.NewPassword{Page: link, Address: "m•••@studio.example", MinLength: 8}},
 		{"new-password-refused", pages.NewPassword{Page: link, Address: "m•••@studio.example", MinLength: 8,
 			Problem: link.Problem(invalid.Field("new_password", "breached"), 8)}},

@@ -76,7 +76,7 @@ func (p *Pages) showRecoveryCode(c *web.Call, v visit, why error) error {
 	}
 	view := Code{
 		Page: p.page(c), Action: "/recovery/code", SentTo: owed.SentTo, Mailbox: mailboxOf(owed.SentTo),
-		ExpiresIn: owed.ExpiresIn, ResendIn: owed.ResendIn, Resent: v.values["resent"] != "" && why == nil,
+		ExpiresIn: owed.ExpiresIn, ResendIn: owed.ResendIn, Recovering: true,
 		Secured: v.values["secured"] != "" && why == nil, ChangeURL: v.to.link("/recovery"),
 	}
 	view.Carry = append(v.to.carry(), Pair{"attempt", attempt})

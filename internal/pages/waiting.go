@@ -179,9 +179,12 @@ type Code struct {
 	Match     string   // the two digits for a link that is opened elsewhere; "" shows none
 	ExpiresIn time.Duration
 	ResendIn  time.Duration // how long a new code must wait
-	Secured   bool          // says that strangers are signed out
-	Resent    bool          // says that a new code is on its way
-	ChangeURL string        // where another address can be given
+	// Recovering says that the newest email of a recovery stays good, whether or not
+	// another one was sent.
+	Recovering bool
+	Secured    bool   // says that strangers are signed out
+	Resent     bool   // says that a new code is on its way
+	ChangeURL  string // where another address can be given
 }
 
 // Screen names the template.

@@ -95,6 +95,29 @@ type Attempt struct {
 	Proofs []Method
 }
 
+// Kind sorts the attempts for one address: an attempt displaces none of another kind.
+// Otherwise strangers who ask for anything else, or for more recoveries than there are
+// emails, could end the recovery whose email the owner is about to open.
+type Kind string
+
+// The kinds.
+const (
+	Ordinary Kind = "ordinary"
+	Recovery Kind = "recovery"
+	Unsent   Kind = "unsent" // a recovery whose email was one too many
+)
+
+// KindOf is the kind of an attempt that has, or has not, had an email.
+func KindOf(p Purpose, sent bool) Kind {
+	switch {
+	case p != Recover:
+		return Ordinary
+	case sent:
+		return Recovery
+	}
+	return Unsent
+}
+
 // Candidate is the account that a sign-up asks for.
 type Candidate struct {
 	PasswordHash   string `json:"password_hash,omitempty"`

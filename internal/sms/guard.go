@@ -1,6 +1,7 @@
 package sms
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -36,6 +37,8 @@ type Guard struct {
 	PerNetwork, PerNetworkDaily int
 	PerPrefix, PerPrefixDaily   int
 	Daily                       int
+	// Development counts no network on loopback.
+	Development bool
 	// BreakerMin is how many messages to a range are too few to judge it by.
 	BreakerMin int
 	// Hide turns a number into the key that counters know it by. It is keyed: a copy of
@@ -54,20 +57,29 @@ func (g *Guard) Allow(t Target) error {
 	return nil
 }
 
-// Needs are the budgets that one message uses up, all to be taken together before it is
-// written: of the number, of the network that asks (ratelimit.Prefix of its address), of
-// the range, and of all.
-func (g *Guard) Needs(t Target, network string) []ratelimit.Need {
+// OfNumber are the budgets of the number itself that one message uses up. They are taken
+// before it is written, together with those of OfOthers.
+func (g *Guard) OfNumber(t Target) []ratelimit.Need {
 	number := g.Hide(t.Number)
 	return []ratelimit.Need{
 		{Rate: Budget("sms-number-hour", g.PerNumber, time.Hour), Key: number},
 		{Rate: Budget("sms-number-day", g.PerNumberDaily, day), Key: number},
-		{Rate: Budget("sms-network-hour", g.PerNetwork, time.Hour), Key: network},
-		{Rate: Budget("sms-network-day", g.PerNetworkDaily, day), Key: network},
+	}
+}
+
+// OfOthers are the budgets that one message shares: of the network that asks, of the range
+// of the number, and of all.
+func (g *Guard) OfOthers(t Target, from netip.Addr) []ratelimit.Need {
+	needs := []ratelimit.Need{
 		{Rate: Budget("sms-prefix-hour", g.PerPrefix, time.Hour), Key: t.Prefix},
 		{Rate: Budget("sms-prefix-day", g.PerPrefixDaily, day), Key: t.Prefix},
 		{Rate: Budget("sms-day", g.Daily, day), Key: "all"},
 	}
+	if g.Development && from.IsLoopback() {
+		return needs
+	}
+	needs = append(needs, ratelimit.ByNetwork(Budget("sms-network-hour", g.PerNetwork, time.Hour), "", from)...)
+	return append(needs, ratelimit.ByNetwork(Budget("sms-network-day", g.PerNetworkDaily, day), "", from)...)
 }
 
 const day = 24 * time.Hour

@@ -77,6 +77,25 @@ func TestGuardJudge(t *testing.T) {
 	}
 }
 
+// needs are all budgets that one message uses up.
+func needs(g sms.Guard, t sms.Target, from netip.Addr) []ratelimit.Need {
+	return append(g.OfNumber(t), g.OfOthers(t, from)...)
+}
+
+// TestGuardCountsNetworks: a developer's own machine is no network, and a /48 has a budget.
+func TestGuardCountsNetworks(t *testing.T) {
+	for from, want := range map[string]map[bool]int{
+		"127.0.0.1": {false: 5, true: 3}, "::1": {false: 7, true: 3}, "192.0.2.7": {false: 5, true: 5}, "2001:db8::1": {false: 7, true: 7},
+	} {
+		for development, n := range want {
+			g := sms.Guard{Development: development, PerNetwork: 20, PerNetworkDaily: 50, PerPrefix: 20, PerPrefixDaily: 20, Daily: 20}
+			if got := len(g.OfOthers(swiss, netip.MustParseAddr(from))); got != n {
+				t.Errorf("%s, development %v: %d budgets, want %d", from, development, got, n)
+			}
+		}
+	}
+}
+
 // TestGuardNeeds spends each budget alone and finds that it, and only what it belongs to,
 // is used up.
 func TestGuardNeeds(t *testing.T) {
@@ -84,7 +103,7 @@ func TestGuardNeeds(t *testing.T) {
 		PerNumber: 100, PerNumberDaily: 100, PerNetwork: 100, PerNetworkDaily: 100, PerPrefix: 100, PerPrefixDaily: 100, Daily: 100,
 		Hide: func(number string) string { return "hidden " + number[len(number)-2:] },
 	}
-	network := ratelimit.Prefix(netip.MustParseAddr("192.0.2.7"))
+	network := netip.MustParseAddr("192.0.2.7")
 	for name, narrow := range map[string]func(*sms.Guard){
 		"sms-number-hour":  func(g *sms.Guard) { g.PerNumber = 3 },
 		"sms-number-day":   func(g *sms.Guard) { g.PerNumberDaily = 3 },
@@ -101,7 +120,7 @@ func TestGuardNeeds(t *testing.T) {
 		now := time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 		sent := 0
 		for sent < 10 {
-			if _, err := l.Take(t.Context(), now, g.Needs(swiss, network)...); err != nil {
+			if _, err := l.Take(t.Context(), now, needs(g, swiss, network)...); err != nil {
 				break
 			}
 			sent++
@@ -111,26 +130,26 @@ func TestGuardNeeds(t *testing.T) {
 		}
 		for what, other := range map[string]struct {
 			to      sms.Target
-			network string
+			network netip.Addr
 			free    bool
 		}{
 			"number":  {sms.Target{Number: "+41791234599", Prefix: "+4179", Country: "CH"}, network, name == "sms-number-hour" || name == "sms-number-day"},
-			"network": {swiss, "198.51.100.0/24", name == "sms-network-hour" || name == "sms-network-day"},
+			"network": {swiss, netip.MustParseAddr("198.51.100.7"), name == "sms-network-hour" || name == "sms-network-day"},
 			"prefix":  {sms.Target{Number: swiss.Number, Prefix: "+4176", Country: "CH"}, network, name == "sms-prefix-hour" || name == "sms-prefix-day"},
 		} {
-			if _, err := l.Take(t.Context(), now, g.Needs(other.to, other.network)...); (err == nil) != other.free {
+			if _, err := l.Take(t.Context(), now, needs(g, other.to, other.network)...); (err == nil) != other.free {
 				t.Errorf("%s, another %s: %v", name, what, err)
 			}
 		}
 	}
-	for _, n := range wide.Needs(swiss, network) {
+	for _, n := range needs(wide, swiss, network) {
 		if n.Key == swiss.Number {
 			t.Errorf("%s is counted by the number itself", n.Rate.Name)
 		}
 	}
 	l := &ratelimit.Limiter{Counter: ratelimit.NewMemory(1000)}
-	g := &sms.Guard{Hide: wide.Hide}
-	if _, err := l.Take(t.Context(), time.Now(), g.Needs(swiss, network)...); err == nil {
+	g := sms.Guard{Hide: wide.Hide}
+	if _, err := l.Take(t.Context(), time.Now(), needs(g, swiss, network)...); err == nil {
 		t.Error("the zero value has a budget")
 	}
 }

@@ -24,10 +24,11 @@ const (
 	sqlAttemptsFor = `SELECT ` + attemptColumns + ` FROM attempt
 		WHERE account_id = $1 AND ended_at IS NULL AND purpose = $2 AND subject_id = $3 ORDER BY id DESC`
 	// Newest first. What a signed-in person begins competes with nothing that strangers do.
-	sqlAttemptsLive = `SELECT id, known_device FROM attempt
+	sqlAttemptsLive = `SELECT id, known_device, purpose, code_hash IS NOT NULL FROM attempt
 		WHERE address_key = $1 AND ended_at IS NULL AND expires_at > $2 AND session_id IS NULL ORDER BY id DESC`
 	sqlAttemptCode = `UPDATE attempt SET code_hash = $1, code_sent_at = $2, code_expires_at = $3, expires_at = $3, tries = 0, sends = sends + 1
 		WHERE id = $4`
+	sqlAttemptSend  = `UPDATE attempt SET code_sent_at = $1, sends = sends + 1 WHERE id = $2`
 	sqlAttemptTries = `UPDATE attempt SET tries = $1 WHERE id = $2`
 	sqlAttemptEnd   = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
 		WHERE id = $3 AND ended_at IS NULL RETURNING id`
@@ -114,6 +115,7 @@ func (tx *Tx) InsertAttempt(ctx context.Context, a signin.Attempt) error {
 type Rival struct {
 	ID          signin.AttemptID
 	KnownDevice bool
+	Kind        signin.Kind
 }
 
 // LiveAttempts lists the live attempts for an address, newest first, but for those that
@@ -123,13 +125,24 @@ func (tx *Tx) LiveAttempts(ctx context.Context, addressKey string) ([]Rival, err
 	if err != nil {
 		return nil, err
 	}
-	return collect(rows, func(scan func(...any) error) (r Rival, err error) { return r, scan(&r.ID, &r.KnownDevice) })
+	return collect(rows, func(scan func(...any) error) (r Rival, err error) {
+		var purpose signin.Purpose
+		var sent bool
+		err = scan(&r.ID, &r.KnownDevice, &purpose, &sent)
+		r.Kind = signin.KindOf(purpose, sent)
+		return r, err
+	})
 }
 
 // SetCode replaces the code of an attempt: the older one is dead from now on.
 func (tx *Tx) SetCode(ctx context.Context, id signin.AttemptID, hash []byte, expires time.Time) error {
 	err := tx.post(sqlAttemptCode, hash, when(tx.Now), when(expires), string(id))
 	return err
+}
+
+// CountSend counts an email that was one too many as if it were sent.
+func (tx *Tx) CountSend(id signin.AttemptID) error {
+	return tx.post(sqlAttemptSend, when(tx.Now), string(id))
 }
 
 // CountTry records how many wrong codes the attempt has seen.

@@ -17,6 +17,10 @@ const sessionColumns = `id, account_id, client, generation, rotated_at, proof_ge
 	created_at, last_seen_at, authenticated_at, authenticated_by, methods, aal, ip, location,
 	device_name, device_os, device_browser, device_kind`
 
+// suspicious are the reasons for which session.Suspicious holds.
+const suspicious = `'reuse', 'future', 'device_missing', 'device_wrong', 'late_twice', 'late_often', 'operator',
+	'password_changed', 'remedy', 'banned'`
+
 const (
 	sqlSessionInsert = `INSERT INTO session (` + sessionColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 		$12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)`
@@ -56,8 +60,12 @@ const (
 		WHERE account_id = $3 AND id <> $4 AND ended_at IS NULL RETURNING id`
 	sqlSessionEndAll = `UPDATE session SET ended_at = $1, end_reason = $2 WHERE account_id = $3 AND ended_at IS NULL RETURNING rotated_at`
 	// Only the newest sessions are asked, so that somebody with very many costs no more.
-	sqlSessionDevice = `SELECT r.id FROM (SELECT s.id, s.device_hash FROM session s WHERE s.account_id = $1 ORDER BY s.id DESC LIMIT 200) AS r
-		WHERE r.device_hash = $2 LIMIT 1`
+	sqlSessionDevice = `SELECT
+		coalesce(max(CASE WHEN r.end_reason IS NULL OR r.end_reason NOT IN (` + suspicious + `) THEN r.created_at END), 0),
+		coalesce(max(CASE WHEN r.end_reason IN (` + suspicious + `) THEN r.ended_at END), 0)
+		FROM (SELECT s.device_hash, s.created_at, s.ended_at, s.end_reason FROM session s
+			WHERE s.account_id = $1 ORDER BY s.id DESC LIMIT 200) AS r
+		WHERE r.device_hash = $2`
 	sqlSessionPrune = `DELETE FROM session WHERE id IN (SELECT p.id FROM session p WHERE p.expires_at < $1 LIMIT $2)`
 
 	// sqlSessionView is read for every signed-in request, so it names what these need and
@@ -147,10 +155,12 @@ func (r reader) SessionsOf(ctx context.Context, id account.ID, limit int) ([]ses
 	return collect(rows, scanSession)
 }
 
-// DeviceUsed reports whether a person has signed in with a device lately.
+// DeviceUsed reports whether a person has signed in with a device lately, and nothing has
+// happened since for which its sessions were ended as session.Suspicious.
 func (r reader) DeviceUsed(ctx context.Context, owner account.ID, deviceHash []byte) (bool, error) {
-	_, used, err := r.id(ctx, sqlSessionDevice, string(owner), deviceHash)
-	return used, err
+	var began, suspected int64
+	err := r.queryRow(ctx, sqlSessionDevice, string(owner), deviceHash).Scan(&began, &suspected)
+	return began > suspected, err
 }
 
 // LockSession reads a session and holds its row until the transaction ends.
