@@ -228,7 +228,8 @@ func (a *App) buildDeeds(ctx context.Context, ring *secret.Ring) error {
 		return fmt.Errorf("redirect-allow: %w", err)
 	}
 	a.Auth = &auth.Auth{
-		Store: a.Store, Limits: a.Limits, Queue: a.Queue, Hashing: cfg.hashing(), Post: a.Post, Texts: guard, Keys: keys,
+		Store: a.Store, Limits: a.Limits, Queue: a.Queue, Hashing: cfg.hashing(), Post: a.Post, Texts: guard, Spray: auth.NewSpray(),
+		Counts: a.Metrics, Keys: keys,
 		Now: a.Clock.Now, Log: a.Log,
 		Rules: auth.Rules{
 			Strict: cfg.Enumeration != "off", Closed: cfg.SignUp == "closed", Domains: domains,

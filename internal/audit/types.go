@@ -8,6 +8,7 @@ const (
 
 	SignInSucceeded Type = "sign_in.succeeded"
 	SignInFailed    Type = "sign_in.failed"
+	PasswordSprayed Type = "sign_in.password_sprayed"
 
 	SignInRequested Type = "sign_in.requested"
 	LinkApproved    Type = "link.approved"
@@ -95,6 +96,10 @@ var Types = map[Type]Spec{
 	SignInFailed: {
 		Meaning: "A sign-in was refused; the reason is told here and nowhere else.",
 		Outcome: Refused, Visible: true, Data: []string{"method", "reason", "device", "client"},
+	},
+	PasswordSprayed: {
+		Meaning: "One wrong password was tried within an hour for many identifiers: for 10 from one network (scope network) or for 30 from anywhere (scope anywhere). It is written again with every 10 or 30 more.",
+		Outcome: Refused, Data: []string{"reason", "scope", "count"},
 	},
 	SignInRequested: {
 		Meaning: "Somebody asked for a letter to sign in with; refused means that nobody has the address.",

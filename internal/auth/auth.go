@@ -29,6 +29,7 @@ import (
 	"github.com/limenauth/limen/internal/factor"
 	"github.com/limenauth/limen/internal/fault"
 	"github.com/limenauth/limen/internal/letters"
+	"github.com/limenauth/limen/internal/metrics"
 	"github.com/limenauth/limen/internal/oauth"
 	"github.com/limenauth/limen/internal/ratelimit"
 	"github.com/limenauth/limen/internal/secret"
@@ -75,10 +76,14 @@ type Auth struct {
 	Post    *letters.Post
 	// Texts guards messages to phones; nil where they go to the development inbox only.
 	Texts *sms.Guard
-	Rules Rules
-	Keys  Keys
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Spray remembers wrong passwords for a while, to tell when one is tried for many.
+	Spray *ratelimit.Spread
+	// Counts receives what operators watch; nil counts nothing.
+	Counts *metrics.Metrics
+	Rules  Rules
+	Keys   Keys
+	Now    func() time.Time
+	Log    *slog.Logger
 
 	Watching Watching
 }

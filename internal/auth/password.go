@@ -39,7 +39,11 @@ func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, 
 			return Outcome{}, err
 		}
 	}
-	granted, err := a.grantPassword(ctx, who, ok, rehashed, b)
+	var evidence []audit.Event
+	if !ok {
+		evidence = a.sprayed(ctx, name.Key, password, b)
+	}
+	granted, err := a.grantPassword(ctx, who, ok, rehashed, evidence, b)
 	if err == nil {
 		cost.GiveBack(ctx, a.Now())
 	}
@@ -47,8 +51,9 @@ func (a *Auth) SignInPassword(ctx context.Context, identifier, password string, 
 }
 
 // grantPassword decides with the account's row in hand: the password was judged against
-// the credential version that who carries, and only that one counts.
-func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, rehashed string, b session.Browser) (session.Granted, error) {
+// the credential version that who carries, and only that one counts. A refusal records the
+// evidence as well.
+func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, rehashed string, evidence []audit.Event, b session.Browser) (session.Granted, error) {
 	var granted session.Granted
 	var refusal error
 	err := a.Store.Tx(ctx, func(tx *store.Tx) error {
@@ -58,6 +63,9 @@ func (a *Auth) grantPassword(ctx context.Context, who account.Account, ok bool, 
 			return err
 		}
 		if !found || !ok || now.CredentialVersion != who.CredentialVersion {
+			if err := recordAll(ctx, tx, evidence); err != nil {
+				return err
+			}
 			return tx.Record(ctx, refused(audit.SignInFailed, now.ID, b, "invalid_credentials"))
 		}
 		state := signin.State{Purpose: signin.SignIn, Account: now, Proofs: []signin.Method{signin.Password}, Browser: b}

@@ -33,6 +33,7 @@ type Metrics struct {
 	texts        *prometheus.CounterVec
 	textRefusals *prometheus.CounterVec
 	letters      *prometheus.CounterVec
+	sprays       *prometheus.CounterVec
 }
 
 // New makes an empty set, with the numbers of the Go runtime and of the process.
@@ -62,13 +63,16 @@ func New() *Metrics {
 			Name: "limen_letters_total", Help: "Letters of the outbox by lane and by what came of a try: sent, retried or dead.",
 		}, []string{"lane", "outcome"}),
 	}
+	m.sprays = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "limen_password_sprays_total", Help: "How often one wrong password was found to be tried for many identifiers, by scope: network or anywhere.",
+	}, []string{"scope"})
 	m.texts = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "limen_texts_total", Help: "Tries to send a message to a phone, by provider and by what came of it: sent, refused, not_carried or failed.",
 	}, []string{"provider", "outcome"})
 	m.textRefusals = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "limen_text_refusals_total", Help: "Messages to phones that the guard refused, by code.",
 	}, []string{"code"})
-	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks, m.letters, m.texts, m.textRefusals,
+	m.registry.MustRegister(m.requests, m.durations, m.refusals, m.grants, m.refreshes, m.fallbacks, m.letters, m.sprays, m.texts, m.textRefusals,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -101,6 +105,13 @@ func (m *Metrics) Refused(code string) {
 func (m *Metrics) Granted(method string) {
 	if m != nil {
 		m.grants.WithLabelValues(method).Inc()
+	}
+}
+
+// Sprayed counts one wrong password that was tried for many identifiers.
+func (m *Metrics) Sprayed(scope string) {
+	if m != nil {
+		m.sprays.WithLabelValues(scope).Inc()
 	}
 }
 
