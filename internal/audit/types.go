@@ -98,7 +98,7 @@ var Types = map[Type]Spec{
 		Outcome: Refused, Visible: true, Data: []string{"method", "reason", "device", "client"},
 	},
 	PasswordSprayed: {
-		Meaning: "One wrong password was tried within an hour for many identifiers: for 10 from one network (scope network) or for 30 from anywhere (scope anywhere). It is written again with every 10 or 30 more.",
+		Meaning: "One wrong password was tried for many identifiers within an hour: 10 from one network, or 30 from anywhere.",
 		Outcome: Refused, Data: []string{"reason", "scope", "count"},
 	},
 	SignInRequested: {
@@ -166,7 +166,7 @@ var Types = map[Type]Spec{
 		Outcome: Refused, Account: true, Session: true, Visible: true, Data: []string{"method", "reason", "device"},
 	},
 	RecoveryRequested: {
-		Meaning: "Somebody asked for a letter to choose a new password with; refused means that nobody can or, for the reason rate_limited, that none was sent.",
+		Meaning: "Somebody asked for a letter to choose a new password with; refused means that nobody can, or that it was one too many.",
 		Attempt: true, Visible: true, Data: []string{"purpose", "address", "client", "reason"},
 	},
 	AccountNotMe: {

@@ -278,7 +278,7 @@ func (a *Auth) ResendCode(ctx context.Context, value secret.Text, b session.Brow
 		cost, err = a.mayEmailAgain(ctx, held, b)
 	}
 	again := a.sendAgain
-	if held.Purpose == signin.Recover && limited(err) {
+	if held.Purpose == signin.Recover && held.Channel == account.ByEmail && limited(err) {
 		again, err = a.sendNothingAgain, nil
 	}
 	if err != nil {

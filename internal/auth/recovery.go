@@ -37,7 +37,7 @@ func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b sessio
 	}
 	var owed *Verification
 	err = a.Store.Tx(ctx, func(tx *store.Tx) (err error) {
-		owed, err = a.beginRecoveryBy(ctx, tx, address, locale, b, send)
+		owed, err = a.beginRecovery(ctx, tx, address, locale, b, send)
 		return err
 	})
 	if err != nil {
@@ -46,14 +46,10 @@ func (a *Auth) BeginRecovery(ctx context.Context, email, locale string, b sessio
 	return *owed, nil
 }
 
-func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser) (*Verification, error) {
-	return a.beginRecoveryBy(ctx, tx, address, locale, b, a.send)
-}
-
 // sender writes a new attempt, and its email if it sends one.
 type sender func(ctx context.Context, tx *store.Tx, try signin.Attempt, stored string, value, cookie secret.Text, b session.Browser, kind audit.Type) (*Verification, error)
 
-func (a *Auth) beginRecoveryBy(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser, send sender) (*Verification, error) {
+func (a *Auth) beginRecovery(ctx context.Context, tx *store.Tx, address account.Address, locale string, b session.Browser, send sender) (*Verification, error) {
 	who, stored, found, err := a.ownerOf(ctx, tx, address)
 	if err != nil {
 		return nil, err

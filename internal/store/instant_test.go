@@ -58,3 +58,43 @@ func TestOlderInstantsLowerNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestSMSNoticesAcrossMidnight: an instant of the day before, which came out of order, does
+// not begin a new count; a clock that was a month ahead leaves none full.
+func TestSMSNoticesAcrossMidnight(t *testing.T) {
+	db.EachDB(t, func(t *testing.T, d *db.DB) {
+		const id = "usr_01"
+		midnight := time.Date(2026, time.March, 15, 0, 0, 0, 0, time.UTC)
+		err := d.Store.Tx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.InsertAccount(t.Context(), account.Account{ID: id, Roles: []string{account.RoleUser}, Epoch: 1, CreatedAt: midnight, UpdatedAt: midnight}, "")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := func(at time.Time) (counted bool) {
+			d.Clock.Set(at)
+			err := d.Store.Tx(t.Context(), func(tx *store.Tx) (err error) {
+				counted, err = tx.CountSMSNotice(t.Context(), id, 3)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return counted
+		}
+		for i, step := range []struct {
+			at      time.Time
+			counted bool
+		}{
+			{midnight.Add(time.Second), true}, {midnight.Add(-time.Second), true}, {midnight.Add(time.Second), true},
+			{midnight.Add(-time.Second), false}, {midnight.Add(time.Second), false},
+			{midnight.AddDate(0, 1, 0), true}, {midnight.AddDate(0, 1, 0), true}, {midnight.AddDate(0, 1, 0), true}, {midnight.AddDate(0, 1, 0), false},
+			{midnight.Add(2 * time.Hour), true},
+		} {
+			if got := count(step.at); got != step.counted {
+				t.Errorf("step %d: counted %v, want %v", i, got, step.counted)
+			}
+		}
+	})
+}

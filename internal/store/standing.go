@@ -33,10 +33,13 @@ const (
 	sqlSessionEndSince      = `UPDATE session SET ended_at = $1, end_reason = $2
 		WHERE account_id = $3 AND created_at >= $4 AND ended_at IS NULL RETURNING id`
 
+	// An instant of the day before came out of order, and counts for the day that is stored;
+	// one that is older yet shows a clock that was set back, and begins anew.
 	sqlSMSNoticeCount = `INSERT INTO sms_notice (account_id, day, sent) VALUES ($1, $2, 1)
-		ON CONFLICT (account_id) DO UPDATE SET day = excluded.day,
-			sent = CASE WHEN sms_notice.day < excluded.day THEN 1 ELSE sms_notice.sent + 1 END
-		WHERE sms_notice.day < excluded.day OR sms_notice.sent < $3 RETURNING account_id`
+		ON CONFLICT (account_id) DO UPDATE SET
+			day = CASE WHEN sms_notice.day = excluded.day + 1 THEN sms_notice.day ELSE excluded.day END,
+			sent = CASE WHEN sms_notice.day IN (excluded.day, excluded.day + 1) THEN sms_notice.sent + 1 ELSE 1 END
+		WHERE sms_notice.day NOT IN (excluded.day, excluded.day + 1) OR sms_notice.sent < $3 RETURNING account_id`
 )
 
 func scanContact(scan func(...any) error) (c account.Contact, err error) {
