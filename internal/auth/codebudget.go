@@ -31,7 +31,7 @@ func (a *Auth) lockBudgets(ctx context.Context, tx *store.Tx, try signin.Attempt
 	if b.own, err = tx.LockBudget(ctx, b.ownKey); err != nil {
 		return b, err
 	}
-	if b.known = try.KnownDevice && try.Account != ""; b.known {
+	if b.known = try.Known() && try.Account != ""; b.known {
 		b.ownKey = a.addressHash("known|" + string(try.Account) + "|" + try.Address.Key)
 		b.overallKey = a.addressHash("known|" + string(try.Account))
 		if b.own, err = tx.LockBudget(ctx, b.ownKey); err != nil {

@@ -89,7 +89,7 @@ func (a *Auth) deviceOf(actor Actor) device {
 // deviceAgain is the browser that goes on with an attempt, which it holds: known if the
 // attempt was begun on a known device.
 func (a *Auth) deviceAgain(try signin.Attempt, b session.Browser) device {
-	if !try.KnownDevice {
+	if !try.Known() {
 		return device{}
 	}
 	who := try.Account
@@ -235,7 +235,7 @@ func (a *Auth) mayEmailProof(ctx context.Context, actor Actor, addressKey string
 // mayEmailAgain takes the cost of another email for an attempt, from its holder.
 func (a *Auth) mayEmailAgain(ctx context.Context, try signin.Attempt, b session.Browser) (*ratelimit.Taken, error) {
 	d := a.deviceAgain(try, b)
-	if try.Purpose == signin.VerifyEmail && d.known() {
+	if d.known() && try.Purpose == signin.VerifyEmail {
 		return a.Limits.Take(ctx, a.Now(), append(deviceEmailNeeds(d), a.emailNeeds(try.Purpose, try.Address.Key)...)...)
 	}
 	return a.mayEmail(ctx, d, try.Purpose, try.Address.Key)

@@ -147,6 +147,10 @@ func (a Attempt) Live(now time.Time) bool {
 	return a.EndedAt.IsZero() && now.Before(a.ExpiresAt)
 }
 
+// Known reports whether the attempt was begun on a known device of its account, as one
+// that belongs to a session was.
+func (a Attempt) Known() bool { return a.KnownDevice || a.Session != "" }
+
 // Expired reports whether the attempt's time is over and nothing else has ended it.
 func (a Attempt) Expired(now time.Time) bool {
 	return a.EndedAt.IsZero() && !now.Before(a.ExpiresAt)
