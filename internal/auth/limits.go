@@ -32,10 +32,13 @@ var (
 	rateReprove      = ratelimit.Rate{Name: "reauthenticate", Events: 10, Per: 15 * time.Minute, Burst: 10}
 
 	// Emails to one address that strangers ask for: 30 an hour with those of recovery.
-	rateEmails       = window("emails", 5, 10*time.Minute)
-	rateEmailsHour   = window("emails-hour", 20, time.Hour)
-	rateRecovery     = window("recovery", 5, 10*time.Minute)
-	rateRecoveryHour = window("recovery-hour", 10, time.Hour)
+	rateEmails     = window("emails", 5, 10*time.Minute)
+	rateEmailsHour = window("emails-hour", 20, time.Hour)
+	// Of recovery five come at once and then one in twelve minutes: never more than five in
+	// ten minutes or ten in an hour. It is no window, because strangers would use that up
+	// at once and leave no email for most of an hour. Like this the owner waits for two
+	// minutes at most: the newest email, whoever asked for it, is good for ten.
+	rateRecovery = ratelimit.Rate{Name: "recovery", Events: 5, Per: time.Hour, Burst: 5}
 	// Those that one known device asks for, and all known devices of an account together.
 	rateDeviceEmails     = window("device-emails", 5, 10*time.Minute)
 	rateDeviceEmailsHour = window("device-emails-hour", 10, time.Hour)
@@ -189,7 +192,7 @@ func (a *Auth) ownGuess(ctx context.Context, actor Actor, rate ratelimit.Rate) (
 func (a *Auth) emailNeeds(purpose signin.Purpose, addressKey string) []ratelimit.Need {
 	key := a.addressHash(addressKey)
 	if purpose == signin.Recover {
-		return []ratelimit.Need{{Rate: rateRecovery, Key: key}, {Rate: rateRecoveryHour, Key: key}}
+		return []ratelimit.Need{{Rate: rateRecovery, Key: key}}
 	}
 	return []ratelimit.Need{{Rate: rateEmails, Key: key}, {Rate: rateEmailsHour, Key: key}}
 }
