@@ -23,7 +23,8 @@ func (a *API) emails() web.Table {
 			Faults: []*fault.Fault{signin.ErrReauthenticate, auth.ErrEmailTaken, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/me/emails/{id}/send", Guard: web.SignedIn, Limit: asking, Handle: from(a.sendEmail), Doc: web.Doc{
-			Tag: "Account", Summary: "Send another letter for an address that is not proven yet", Faults: []*fault.Fault{fault.ErrUnavailable},
+			Tag: "Account", Summary: "Send another email for an address that is not verified yet",
+			Faults: []*fault.Fault{signin.ErrReauthenticate, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/me/emails/{id}/verify", Guard: web.SignedIn, Limit: trying, Handle: from(a.verifyEmail), Doc: web.Doc{
 			Tag: "Account", Summary: "Prove an address with the code of its newest letter",

@@ -30,7 +30,7 @@ func (a *API) phones() web.Table {
 		}},
 		{Pattern: "POST /v1/me/phones/{id}/send", Guard: web.SignedIn, Limit: asking, Handle: from(a.sendPhone), Doc: web.Doc{
 			Tag: "Account", Summary: "Send another code for a number that is not proven yet",
-			Faults: []*fault.Fault{auth.ErrCountry, auth.ErrTextsPaused, fault.ErrUnavailable},
+			Faults: []*fault.Fault{signin.ErrReauthenticate, auth.ErrCountry, auth.ErrTextsPaused, fault.ErrUnavailable},
 		}},
 		{Pattern: "POST /v1/me/phones/{id}/verify", Guard: web.SignedIn, Limit: trying, Handle: from(a.verifyPhone), Doc: web.Doc{
 			Tag: "Account", Summary: "Prove a number with the code of its newest message",

@@ -513,3 +513,21 @@ func TestADeletionAfterTheLastContactWent(t *testing.T) {
 		}
 	})
 }
+
+// TestPendingContactsWantAFreshProof: an address or number that somebody has left unverified
+// is not sent a code from a session that has not proven lately whose it is.
+func TestPendingContactsWantAFreshProof(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "ann@example.com", "")
+		email, _ := added(c, "left@example.com")
+		phone := c.Do("POST", "/v1/me/phones", app.M{"phone": evesPhone}).Want(http.StatusCreated).Text("id")
+		s.Clock.Advance(10 * time.Minute)
+		for _, path := range []string{"/v1/me/emails/" + email, "/v1/me/phones/" + phone} {
+			c.Do("POST", path+"/send", nil).Want(http.StatusForbidden, "reauthentication_required")
+		}
+		c.Grant(c.Without().Do("POST", "/v1/sign-in/password", app.M{"identifier": "ann@example.com", "password": app.Password}))
+		for _, path := range []string{"/v1/me/emails/" + email, "/v1/me/phones/" + phone} {
+			c.Do("POST", path+"/send", nil).Want(http.StatusAccepted)
+		}
+	})
+}

@@ -67,9 +67,14 @@ func (a *Auth) AddEmail(ctx context.Context, actor Actor, email string, b sessio
 	}, b)
 }
 
-// SendEmailProof sends another letter for an address that the actor has not proven yet. It
-// refuses with not_found, rate_limited or unavailable.
+// SendEmailProof sends another email for an address that the actor has not verified yet.
+// It demands a fresh proof, as adding does: an address that somebody left there must not
+// be verified later from a stolen session. It refuses with reauthentication_required,
+// not_found, rate_limited or unavailable.
 func (a *Auth) SendEmailProof(ctx context.Context, actor Actor, id account.EmailID, b session.Browser) (Verification, error) {
+	if err := a.demandFresh(actor); err != nil {
+		return Verification{}, err
+	}
 	row, found, err := a.Store.EmailByID(ctx, id)
 	if err != nil {
 		return Verification{}, err

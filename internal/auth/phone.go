@@ -61,9 +61,13 @@ func (a *Auth) AddPhone(ctx context.Context, actor Actor, number, country string
 	}, b)
 }
 
-// SendPhoneProof sends another code for a number that the actor has not proven yet. It
-// refuses with not_found, country_not_allowed, sms_paused, rate_limited or unavailable.
+// SendPhoneProof sends another code for a number that the actor has not verified yet; see
+// SendEmailProof. It refuses with reauthentication_required, not_found,
+// country_not_allowed, sms_paused, rate_limited or unavailable.
 func (a *Auth) SendPhoneProof(ctx context.Context, actor Actor, id account.PhoneID, b session.Browser) (Verification, error) {
+	if err := a.demandFresh(actor); err != nil {
+		return Verification{}, err
+	}
 	row, found, err := a.Store.PhoneByID(ctx, id)
 	if err != nil {
 		return Verification{}, err
