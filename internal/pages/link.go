@@ -28,7 +28,9 @@ func (p *Pages) letters() web.Table {
 	}
 }
 
-// tokenOf is the token that a link carries. Its page tells its address to nobody.
+// tokenOf is the token that a link carries. Its page tells its address to nobody. A form
+// carries the token on in a field of its body and leads to an address without it; app.js
+// takes it out of the page's own address at once.
 func tokenOf(c *web.Call, v visit) secret.Text {
 	c.Unreferred = true
 	return secret.Text(v.values["token"])

@@ -69,6 +69,10 @@ func (v Over) Begins() bool  { return v.State == Elsewhere && v.SignUpURL != "" 
 func (v Over) Secures() bool { return v.State == Used || v.late() }
 func (v Over) Closes() bool  { return v.State == Approved }
 
+// Forgets reports whether the link is of no use any more, so that a reload does not need
+// its token. One that was opened elsewhere is still good where it belongs.
+func (v Over) Forgets() bool { return v.State != Elsewhere }
+
 // Icon goes with the heading.
 func (v Over) Icon() string {
 	switch v.State {

@@ -110,6 +110,18 @@ all('[data-await]', f => {
   start()
 })
 
+// The token of a link leaves the address as soon as its page is here: the forms hold it.
+// A reload gets it back from the entry of the history, until the link is over.
+const here = new URL(location), query = here.searchParams, token = query.get('token'), over = document.querySelector('[data-over]')
+const kept = history.state && history.state.token
+if (token) {
+  query.delete('token')
+  history.replaceState(over ? null : { token }, '', here)
+} else if (over && kept) {
+  query.set('token', kept)
+  location.replace(here)
+}
+
 // A link that this very browser asked for needs no click.
 all('[data-go]', f => f.requestSubmit())
 })()

@@ -298,6 +298,20 @@ func (tab *Tab) Back() {
 	tab.run(chromedp.NavigateBack())
 }
 
+// History returns the addresses that the tab has been at, the oldest first: what the back
+// button leads to.
+func (tab *Tab) History() []string {
+	tab.t.Helper()
+	result := read(tab, func(ctx context.Context, target *chromedp.Target) (page.GetNavigationHistoryResult, error) {
+		return cdp.Call(ctx, target, page.GetNavigationHistory, cdp.Empty{})
+	})
+	var addresses []string
+	for _, entry := range result.Entries {
+		addresses = append(addresses, entry.URL)
+	}
+	return addresses
+}
+
 // Eval evaluates an expression in the page; a promise is awaited.
 func Eval[T any](tab *Tab, expression string) T {
 	tab.t.Helper()
