@@ -133,7 +133,14 @@ func (s *Statements) note(message []byte, first bool, named map[string]string) {
 	default:
 		return
 	}
+	if text == idlePing {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ran = append(s.ran, text)
 }
+
+// idlePing is what the pool sends over a connection that was idle for a second: it says
+// how slow the machine is, and nothing about the operation.
+const idlePing = "-- ping"
