@@ -47,7 +47,7 @@ func (m *Memory) Take(_ context.Context, now time.Time, needs ...Need) (Decision
 		cs[i].shard = cs[i].key[0] % shards
 	}
 	defer m.lock(cs)()
-	v, all := newVerdict(), make([]judged, len(cs))
+	v, all := newVerdict(len(cs)), make([]judged, len(cs))
 	for i := range cs {
 		c := &cs[i]
 		s := &m.shards[c.shard]

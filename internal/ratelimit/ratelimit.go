@@ -284,7 +284,9 @@ type verdict struct {
 	spent     bool     // an optional one did not
 }
 
-func newVerdict() verdict { return verdict{remaining: math.MaxInt} }
+func newVerdict(charges int) verdict {
+	return verdict{remaining: math.MaxInt, charged: make([]charge, 0, charges)}
+}
 
 func (v *verdict) add(c charge, j judged) {
 	switch {

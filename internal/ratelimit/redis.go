@@ -68,7 +68,7 @@ func (r *Redis) Take(ctx context.Context, now time.Time, needs ...Need) (Decisio
 	}
 	at := now.UnixMicro()
 	if len(cs) == 0 {
-		return newVerdict().decision(at), nil
+		return newVerdict(0).decision(at), nil
 	}
 	args := []int64{at}
 	for _, c := range cs {
