@@ -383,3 +383,67 @@ func TestOnlyTenAreJudgedForAnAccount(t *testing.T) {
 		c.Do("POST", "/v1/sign-in/code", right).Want(http.StatusOK)
 	})
 }
+
+// TestDevicesAreForgotten: a device is known as long as nothing says that somebody else may
+// have it: a recovery forgets all devices, a changed password the others, an administrator
+// and a reused token those that they sign out. Signing out does not.
+func TestDevicesAreForgotten(t *testing.T) {
+	ways := map[string]struct {
+		known bool
+		do    func(t *testing.T, s *app.Server, c, other *app.Client, email string)
+	}{
+		"nothing":    {true, func(*testing.T, *app.Server, *app.Client, *app.Client, string) {}},
+		"a sign-out": {true, func(_ *testing.T, _ *app.Server, c, _ *app.Client, _ string) { c.Do("POST", "/v1/sign-out", app.M{}) }},
+		"a password change elsewhere": {false, func(_ *testing.T, _ *app.Server, _, other *app.Client, _ string) {
+			other.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": newPassword}).Want(http.StatusOK)
+		}},
+		"a recovery, after a sign-out": {false, func(t *testing.T, s *app.Server, c, other *app.Client, email string) {
+			c.Do("POST", "/v1/sign-out", app.M{}).Want(http.StatusNoContent)
+			attempt := other.Without().Do("POST", "/v1/recovery", app.M{"email": email}).Want(http.StatusAccepted).Text("attempt")
+			other.Without().Do("POST", "/v1/recovery/confirm", app.M{"attempt": attempt, "code": s.CodeFor(t, email), "password": newPassword}).Want(http.StatusOK)
+		}},
+		"a ban that was lifted": {false, func(t *testing.T, s *app.Server, c, _ *app.Client, _ string) {
+			id := userID(c)
+			if err := s.Auth.Ban(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Auth.Unban(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"a reused token": {false, func(_ *testing.T, _ *app.Server, c, _ *app.Client, _ string) {
+			c.Do("POST", "/v1/token/refresh", app.M{"refresh_token": c.Refresh}, "Limen-Device", c.Device).Want(http.StatusOK)
+			c.Do("POST", "/v1/token/refresh", app.M{"refresh_token": c.Refresh}).Want(http.StatusUnauthorized, "refresh_reused")
+		}},
+	}
+	app.Each(t, manyNetworks, func(t *testing.T, s *app.Server) {
+		n := 0
+		for name, way := range ways {
+			t.Run(name, func(t *testing.T) {
+				n++
+				email := "device-" + strconv.Itoa(n) + "@example.com"
+				c := signedIn(t, s, email, "")
+				s.Clock.Advance(2 * time.Hour)
+				c.SignIn(email)
+				other := s.Client(t, "")
+				other.SignIn(email)
+				s.Clock.Advance(time.Second)
+				way.do(t, s, c, other, email)
+				s.Clock.Advance(2 * time.Hour)
+				ask := func(header ...string) int {
+					return s.Client(t, "").Do("POST", "/v1/sign-in/email", app.M{"email": email}, header...).Status
+				}
+				for range 5 {
+					ask("X-Forwarded-For", network(1))
+				}
+				want := http.StatusTooManyRequests
+				if way.known {
+					want = http.StatusAccepted
+				}
+				if got := ask("X-Forwarded-For", network(2), "Limen-Device", c.Device); got != want {
+					t.Errorf("the device is answered %d, want %d", got, want)
+				}
+			})
+		}
+	})
+}
