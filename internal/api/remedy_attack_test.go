@@ -531,3 +531,28 @@ func TestPendingContactsWantAFreshProof(t *testing.T) {
 		}
 	})
 }
+
+// TestACopiedDeviceSecretIsForgotten: after a password change the browser is known by its new
+// device secret, and a copy of the old one is a stranger's, also if earlier sessions had it.
+func TestACopiedDeviceSecretIsForgotten(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		c := signedIn(t, s, "ann@example.com", "")
+		old := c.Device
+		s.Clock.Advance(time.Second)
+		c.Do("POST", "/v1/sign-out", app.M{"scope": "local"}).Want(http.StatusNoContent)
+		c.Grant(c.Without().Do("POST", "/v1/sign-in/password", app.M{"identifier": "ann@example.com", "password": app.Password}, "Limen-Device", old))
+		c.Grant(c.Do("POST", "/v1/me/password", app.M{"current_password": app.Password, "new_password": newPassword}))
+		if c.Device == old {
+			t.Fatal("the device secret is the old one")
+		}
+		known := func(device string) bool {
+			attempt := s.Client(t, "token").Do("POST", "/v1/sign-in/email", app.M{"email": "ann@example.com"}, "Limen-Device", device).
+				Want(http.StatusAccepted).Text("attempt")
+			return s.Look(t, "SELECT known_device FROM attempt WHERE id = '"+attempt[:30]+"'")[0][0] != "0" &&
+				s.Look(t, "SELECT known_device FROM attempt WHERE id = '"+attempt[:30]+"'")[0][0] != "false"
+		}
+		if !known(c.Device) || known(old) {
+			t.Errorf("known: %v by the new secret, %v by the old one", known(c.Device), known(old))
+		}
+	})
+}

@@ -167,10 +167,12 @@ func (a *Auth) ChangePassword(ctx context.Context, actor Actor, in PasswordChang
 		if err := a.notify(ctx, tx, fresh, notification{template: letters.PasswordChanged}, b); err != nil {
 			return err
 		}
-		if in.KeepOthers {
-			return nil
+		if !in.KeepOthers {
+			if err := a.endOthers(ctx, tx, actor, session.EndedByPassword, b); err != nil {
+				return err
+			}
 		}
-		return a.endOthers(ctx, tx, actor, session.EndedByPassword, b)
+		return tx.ForgetDevice(who.ID, row.DeviceHash) // copies of the old secret are a stranger's
 	})
 	return granted, orRefusal(err, refusal)
 }

@@ -30,6 +30,7 @@ const (
 	sqlAccountDeletion = `SELECT delete_requested_at, delete_senior_proof FROM account WHERE id = $1`
 	// The hash of no secret is empty.
 	sqlSessionForgetDevices = `UPDATE session SET device_hash = $1 WHERE account_id = $2`
+	sqlSessionForgetDevice  = `UPDATE session SET device_hash = $1 WHERE account_id = $2 AND device_hash = $3 AND ended_at IS NOT NULL`
 	sqlSessionEndSince      = `UPDATE session SET ended_at = $1, end_reason = $2
 		WHERE account_id = $3 AND created_at >= $4 AND ended_at IS NULL RETURNING id`
 
@@ -165,6 +166,12 @@ func (tx *Tx) RemovePassword(owner account.ID) error {
 // ForgetDevices makes every device of an account an unknown one. Its sessions have ended.
 func (tx *Tx) ForgetDevices(owner account.ID) error {
 	return tx.post(sqlSessionForgetDevices, []byte{}, string(owner))
+}
+
+// ForgetDevice makes the device of a hash an unknown one, as far as the sessions that have
+// ended made it known.
+func (tx *Tx) ForgetDevice(owner account.ID, deviceHash []byte) error {
+	return tx.post(sqlSessionForgetDevice, []byte{}, string(owner), deviceHash)
 }
 
 // EndSessionsSince ends the sessions of a person that began at an instant or later, and
