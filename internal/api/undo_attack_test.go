@@ -53,9 +53,9 @@ func TestAnUndoBringsBackWhatItIsFor(t *testing.T) {
 // put back on the page.
 func TestAReviewMakesPrimaryWhatIsAlone(t *testing.T) {
 	app.Each(t, nil, func(t *testing.T, s *app.Server) {
-		owner := withPhone(t, s, "only@example.com", annsPhone)
+		withPhone(t, s, "only@example.com", annsPhone)
 		s.Clock.Advance(100 * time.Hour)
-		owner = s.Client(t, "")
+		owner := s.Client(t, "")
 		owner.SignIn("only@example.com")
 		id := idOf(t, owner, "/v1/me/emails", "only@example.com")
 		owner.Do("DELETE", "/v1/me/emails/"+id, nil).Want(http.StatusNoContent)
