@@ -198,7 +198,8 @@ func TestHostilePlaces(t *testing.T) {
 				t.Fatalf("the log was broken into: %q", line)
 			}
 		}
-		// Letters lead to the configured address, whatever the request says of the host.
+		// Messages lead to the configured address, whatever the request says of the host.
+		s.Letter(t, "place@example.com")
 		s.Inbox.Forget()
 		for _, header := range [][]string{
 			{"X-Forwarded-Host", "evil.example"}, {"Forwarded", "host=evil.example"}, {"X-Original-Host", "evil.example"},
