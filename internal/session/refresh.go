@@ -81,17 +81,6 @@ const (
 	LateAnswerWasLost = "answer_lost" // a late recovery
 )
 
-// Suspicious reports whether a session that ended for reason may have been in other hands:
-// its device is not a known device of its account any more, until it signs in again.
-func Suspicious(reason string) bool {
-	switch reason {
-	case EndedByReuse, EndedByFuture, EndedByNoDevice, EndedByWrongDevice, EndedByLateTwice, EndedByLateOften,
-		EndedByOperator, EndedByPassword, EndedByRemedy, EndedByBan:
-		return true
-	}
-	return false
-}
-
 // The allowance of late recoveries.
 const (
 	MaxRecoveries    = 3

@@ -17,9 +17,11 @@ const sessionColumns = `id, account_id, client, generation, rotated_at, proof_ge
 	created_at, last_seen_at, authenticated_at, authenticated_by, methods, aal, ip, location,
 	device_name, device_os, device_browser, device_kind`
 
-// suspicious are the reasons for which session.Suspicious holds.
-const suspicious = `'reuse', 'future', 'device_missing', 'device_wrong', 'late_twice', 'late_often', 'operator',
-	'password_changed', 'remedy', 'banned'`
+// suspicious are the reasons for which a session ends because it may have been in other
+// hands: its device is not a known device of its account any more, until it signs in again.
+const suspicious = `'` + session.EndedByReuse + `', '` + session.EndedByFuture + `', '` + session.EndedByNoDevice + `', '` +
+	session.EndedByWrongDevice + `', '` + session.EndedByLateTwice + `', '` + session.EndedByLateOften + `', '` +
+	session.EndedByOperator + `', '` + session.EndedByPassword + `', '` + session.EndedByRemedy + `', '` + session.EndedByBan + `'`
 
 const (
 	sqlSessionInsert = `INSERT INTO session (` + sessionColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
@@ -156,7 +158,7 @@ func (r reader) SessionsOf(ctx context.Context, id account.ID, limit int) ([]ses
 }
 
 // DeviceUsed reports whether a person has signed in with a device lately, and nothing has
-// happened since for which its sessions were ended as session.Suspicious.
+// happened since for which its sessions were ended as suspicious.
 func (r reader) DeviceUsed(ctx context.Context, owner account.ID, deviceHash []byte) (bool, error) {
 	var began, suspected int64
 	err := r.queryRow(ctx, sqlSessionDevice, string(owner), deviceHash).Scan(&began, &suspected)
