@@ -108,7 +108,9 @@ func (a answer) text(name string) string {
 func (a answer) ok() bool { return a.status >= 200 && a.status < 400 }
 
 // grants reports whether the answer signs somebody in.
-func (a answer) grants() bool { return a.status == http.StatusOK && a.text("status") == "complete" }
+func (a answer) grants() bool {
+	return a.status == http.StatusOK && a.text("status") == "complete" && a.body["session"] != nil
+}
 
 type form map[string]string
 

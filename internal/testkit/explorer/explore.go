@@ -20,6 +20,8 @@ type Options struct {
 	Dir      string    // where databases of SQLite are made
 	Postgres string    // the server on which databases are made
 	Progress io.Writer // told of every thousandth run; may be nil
+	// First is told of the first finding, with which the exploration ends; nil goes on.
+	First func(Finding)
 }
 
 // Defaults are the options of a long exploration on SQLite: as many servers as there are
@@ -55,6 +57,9 @@ func Explore(ctx context.Context, o Options) (*Report, error) {
 			total.Merge(report)
 			if err != nil {
 				failed = errors.Join(failed, err)
+				cancel()
+			}
+			if o.First != nil && len(report.Shortest) > 0 {
 				cancel()
 			}
 		})
@@ -102,6 +107,10 @@ func work(ctx context.Context, o Options, seeds <-chan uint64) (r *Report, err e
 			return r, err
 		}
 		r.Add(one)
+		if o.First != nil && one.Violation != nil {
+			o.First(Finding{one.Plan, *one.Violation})
+			return r, nil
+		}
 	}
 	return r, nil
 }

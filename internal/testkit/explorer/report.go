@@ -163,7 +163,8 @@ func (r *Report) Print(out io.Writer) {
 	for _, kind := range remedyKinds {
 		fmt.Fprintf(out, " %18d", r.Remedies[kind])
 	}
-	fmt.Fprintf(out, "\n\nnever: %s\n", strings.Join(r.Never(), "; "))
+	never := r.Never()
+	fmt.Fprintf(out, "\n\nnever: %d %s\n", len(never), strings.Join(never[:min(len(never), 40)], "; "))
 	fmt.Fprintln(out, "\nfindings:", len(r.Findings), "kinds")
 	for _, class := range slices.Sorted(maps.Keys(r.Findings)) {
 		fmt.Fprintf(out, "  %6d  %s\n", r.Findings[class], class)

@@ -31,8 +31,17 @@ func main() {
 	flag.IntVar(&o.Workers, "workers", o.Workers, "how many servers at once")
 	flag.StringVar(&o.Postgres, "postgres", o.Postgres, "a PostgreSQL server whose user may create databases")
 	flag.StringVar(&o.Dir, "dir", o.Dir, "where SQLite databases are made")
+	first := flag.Bool("first", false, "stop at the first finding, and print nothing but its seed and its kind")
+	mutants := flag.Bool("mutants", false, "break the rules one by one, and demand that each is found within the runs")
 	flag.Parse()
-	if err := run(ctx, o); err != nil {
+	do := run
+	switch {
+	case *first:
+		do = firstFinding
+	case *mutants:
+		do = breakRules
+	}
+	if err := do(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "explorer:", err)
 		os.Exit(1)
 	}
