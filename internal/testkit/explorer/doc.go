@@ -42,6 +42,9 @@
 // signed in may confirm, and that the attempt cookie is limen's own. After some remedies
 // the run goes on (world.afterwards): older links are pressed, the account is deleted.
 //
+// Whether it would find anything is tried by breaking limen: the command's table of broken
+// rules (cmd/broken.go) replaces one condition at a time, and each must be found.
+//
 // What remains is the residual risk that standards D12 names, and no finding:
 //
 //   - Between two senior contacts the older one wins. A contact of the thief that was

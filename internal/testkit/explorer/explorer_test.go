@@ -15,7 +15,7 @@ func TestExplore(t *testing.T) {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			o := explorer.Defaults()
-			o.Engine, o.Runs, o.Workers = engine, 300, 1
+			o.Engine, o.Runs, o.Workers = engine, 250, 1
 			if engine == explorer.Postgres {
 				o.Runs = 100
 				o.Postgres = db.Server(t)

@@ -1,10 +1,11 @@
 // Command explorer tries what package explorer tries: thefts of accounts and what their
 // owners do about them, against the real router in this process. It prints how often each
 // step, each remedy and each pair of a thief's last step and a remedy occurred, and for
-// each finding its seed and its shortest trace; it fails where there is a finding, or a
-// step, remedy or pair that never occurred. For PostgreSQL it needs a server, named by
-// LIMEN_TEST_POSTGRES or found at 127.0.0.1:5432, on which it creates and drops databases
-// of its own.
+// each finding its seed and its shortest trace; it fails where there is a finding or, in
+// 10,000 runs and more, a step, remedy or pair that never occurred. With -mutants it breaks
+// limen's rules one by one and fails where it does not find that. For PostgreSQL it needs a
+// server, named by LIMEN_TEST_POSTGRES or found at 127.0.0.1:5432, on which it creates and
+// drops databases of its own.
 package main
 
 import (
@@ -47,6 +48,9 @@ func main() {
 	}
 }
 
+// complete is how many runs should have had every step, every remedy and every pair.
+const complete = 10_000
+
 func run(ctx context.Context, o explorer.Options) error {
 	began := time.Now()
 	report, err := explorer.Explore(ctx, o)
@@ -70,7 +74,7 @@ func run(ctx context.Context, o explorer.Options) error {
 		}
 		return fmt.Errorf("%d kinds of findings", len(report.Shortest))
 	}
-	if never := report.Never(); len(never) > 0 {
+	if never := report.Never(); len(never) > 0 && o.Runs >= complete {
 		return fmt.Errorf("%d steps, remedies or pairs never occurred", len(never))
 	}
 	return nil
