@@ -69,13 +69,6 @@ func (s *Spread) See(now time.Time, thing, other string, many int) bool {
 	return true
 }
 
-// Entries returns how many things are remembered.
-func (s *Spread) Entries() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.entries)
-}
-
 // over also holds after a clock was set back.
 func (s *Spread) over(e *spreading, now time.Time) bool {
 	return now.Sub(e.last).Abs() > s.Window
