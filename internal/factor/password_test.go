@@ -316,7 +316,16 @@ func TestVerifyEvenly(t *testing.T) {
 			if ok, err := run(); ok || (err != nil) != (name == "damaged") {
 				t.Errorf("%s: %v, %v", name, ok, err)
 			}
-			if took := fastest(func() { run() }); took < full/3 || took > full*3 {
+			// A busy machine disturbs both; the fastest of enough rounds says what they cost.
+			took := fastest(func() { run() })
+			for range 20 {
+				if full/3 <= took && took <= full*3 {
+					break
+				}
+				full = min(full, fastest(func() { h.Verify(mine, "wrong horse") }))
+				took = min(took, fastest(func() { run() }))
+			}
+			if took < full/3 || took > full*3 {
 				t.Errorf("%s %s: took %v, a wrong password takes %v", h.Algorithm, name, took, full)
 			}
 		}
