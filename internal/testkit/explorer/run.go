@@ -151,6 +151,11 @@ func (w *world) draw(r *Result) {
 	case far:
 		before = w.dice.below(2)
 	}
+	if !far && w.dice.chance(25) { // two contacts that are old enough
+		w.playOp(w.owner, []string{"add"}, r)
+		w.play(Step{Who: "clock", Op: "73h"}, r)
+		before = min(before, 2)
+	}
 	for range before {
 		w.drawOne(w.owner, 40, r)
 	}
@@ -190,13 +195,16 @@ func (w *world) draw(r *Result) {
 		w.playOp(w.thief, []string{"sign-in-password"}, r)
 	}
 	switch {
-	case far || len(w.steps) >= maxSteps-1:
+	case len(w.steps) >= maxSteps-1 || far && (aim != "follow-undo" || remedy != Keep):
 	case remedy == Keep:
 		w.playOp(w.thief, []string{"delete-account"}, r)
 	case remedy == Undo:
 		w.playOp(w.thief, []string{"primary", "remove"}, r)
 	}
 	w.playOp(w.thief, []string{aim}, r)
+	if remedy == Recovery && w.row.deletion && len(w.steps) < maxSteps && w.dice.chance(30) {
+		w.play(Step{Who: "clock", Op: "73h"}, r) // within the grace
+	}
 }
 
 // drawOne plays a step that looks possible to a person, or in clock of 100 draws one of the clock.

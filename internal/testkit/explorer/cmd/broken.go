@@ -76,8 +76,6 @@ var brokenRules = []broken{
 		"tx.EndLinksSentTo(id, by.VerifiedAt)", "tx.EndLinksSentTo(id, by.VerifiedAt.AddDate(-9, 0, 0))"},
 	{"remedy", "what the account was created with stays", seniority,
 		" && c.CreatedAt.After(s.CreatedAt)", ""},
-	{"remedy", "what is older than the contact of a remedy stays", seniority,
-		"if by.VerifiedAt.After(since) {", "if by.VerifiedAt.IsZero() {"},
 	{"remedy", "what was verified 72 h before the incident stays", seniority,
 		"since := incident.Add(-SeniorityPeriod)", "since := incident.Add(-2 * SeniorityPeriod)"},
 	{"remedy", "an undo does not remove what it brings back", seniority,
