@@ -121,3 +121,32 @@ func TestAnUndoWorksWithoutWhatAnotherAccountHas(t *testing.T) {
 		}
 	})
 }
+
+// TestAJuniorRecoveryEndsNoReview: the thief's address is old enough to stay after the
+// owner's remedy. He recovers with it before the owner has removed it on the page.
+func TestAJuniorRecoveryEndsNoReview(t *testing.T) {
+	app.Each(t, nil, func(t *testing.T, s *app.Server) {
+		thief := taken(t, s, "owner@example.com", "thief@example.com")
+		s.Clock.Advance(80 * time.Hour)
+		thief = thief.Without()
+		thief.SignIn("owner@example.com")
+		proven(t, s, thief, "another@example.com")
+		out, err := s.Auth.NotMe(t.Context(), letterAbout(t, s, "owner@example.com", "added"), elsewhere)
+		if err != nil || out.Review == nil {
+			t.Fatalf("%+v %v", out, err)
+		}
+		attempt := thief.Without().Do("POST", "/v1/recovery", app.M{"email": "thief@example.com"}).Want(http.StatusAccepted).Text("attempt")
+		in := app.M{"attempt": attempt, "code": s.CodeFor(t, "thief@example.com"), "password": "one more good password"}
+		thief.Without().Do("POST", "/v1/recovery/confirm", in).Want(http.StatusOK)
+		review, err := s.Auth.Review(t.Context(), out.Review.Attempt, elsewhere)
+		if err != nil || len(review.Left) != 2 {
+			t.Fatalf("%+v %v", review, err)
+		}
+		for _, c := range review.Left {
+			if _, err := s.Auth.RemoveReviewed(t.Context(), out.Review.Attempt, c.ID, elsewhere); err != nil {
+				t.Error(err)
+			}
+		}
+		lockedOut(t, s, thief, "thief@example.com")
+	})
+}

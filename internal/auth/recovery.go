@@ -230,12 +230,13 @@ func (a *Auth) recover(ctx context.Context, tx *store.Tx, try opened, hashed str
 }
 
 // recoverJunior sets the password of an account for a contact that older ones may still
-// overrule.
+// overrule. It spares the review that follows a remedy: that was by an older contact, and
+// this one may be what is about to be removed there.
 func (a *Auth) recoverJunior(ctx context.Context, tx *store.Tx, id account.ID, by account.Contact, hashed string, b session.Browser) error {
 	if err := tx.SetPassword(ctx, id, hashed); err != nil {
 		return err
 	}
-	if err := a.endProofs(tx, id); err != nil {
+	if err := a.endProofsBut(tx, id, signin.Review); err != nil {
 		return err
 	}
 	if err := tx.EndLinksSentTo(id, by.VerifiedAt); err != nil {
@@ -247,7 +248,11 @@ func (a *Auth) recoverJunior(ctx context.Context, tx *store.Tx, id account.ID, b
 // endProofs ends every link, code and attempt with which somebody could still prove to be
 // the person: what proves them has changed.
 func (a *Auth) endProofs(tx *store.Tx, owner account.ID) error {
-	if err := tx.EndAttempts(owner, signin.OutcomeVoid); err != nil {
+	return a.endProofsBut(tx, owner, "")
+}
+
+func (a *Auth) endProofsBut(tx *store.Tx, owner account.ID, but signin.Purpose) error {
+	if err := tx.EndAttempts(owner, signin.OutcomeVoid, but); err != nil {
 		return err
 	}
 	return tx.EndLinksOf(owner)

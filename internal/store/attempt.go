@@ -38,7 +38,7 @@ const (
 	sqlAttemptApprove = `UPDATE attempt SET approved_at = $1 WHERE id = $2 AND ended_at IS NULL AND approved_at IS NULL RETURNING id`
 	// Every step that leads to an account, when what proves its person has changed.
 	sqlAttemptEndAll = `UPDATE attempt SET ended_at = $1, outcome = $2, candidate = NULL, code_hash = NULL, address = NULL, address_key = NULL
-		WHERE account_id = $3 AND ended_at IS NULL`
+		WHERE account_id = $3 AND ended_at IS NULL AND purpose <> $4`
 	// The steps that a person began.
 	sqlAttemptForget = `DELETE FROM attempt WHERE account_id = $1 AND ended_at IS NULL`
 	sqlAttemptPrune  = `DELETE FROM attempt WHERE id IN (SELECT p.id FROM attempt p WHERE p.expires_at < $1 LIMIT $2)`
@@ -175,9 +175,10 @@ func (tx *Tx) RebindAttempt(id signin.AttemptID, browserHash []byte) error {
 	return tx.post(sqlAttemptRebind, browserHash, string(id))
 }
 
-// EndAttempts ends every open attempt that leads to an account.
-func (tx *Tx) EndAttempts(owner account.ID, outcome string) error {
-	return tx.post(sqlAttemptEndAll, when(tx.Now), outcome, string(owner))
+// EndAttempts ends every open attempt that leads to an account, but for those of one
+// purpose; "" spares none.
+func (tx *Tx) EndAttempts(owner account.ID, outcome string, but signin.Purpose) error {
+	return tx.post(sqlAttemptEndAll, when(tx.Now), outcome, string(owner), string(but))
 }
 
 // PruneAttempts deletes up to limit attempts that expired before then.

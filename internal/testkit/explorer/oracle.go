@@ -94,8 +94,8 @@ func (w *world) judgeUndo(u used) {
 		return
 	}
 	if label := u.link.gone; label != "" && own(w.owner, label) {
-		old, found := w.proofAt(label, u.link.at)
-		if c, there := w.contact(label); found && (!there || !c.verified.Equal(old.verified)) {
+		i := slices.IndexFunc(w.proofs, func(p proof) bool { return p.label == label && p.until.Equal(u.link.at) })
+		if c, there := w.contact(label); i >= 0 && (!there || !c.verified.Equal(w.proofs[i].verified)) {
 			w.violate("2", "an undo does not bring back what was removed", label+" after "+u.String())
 		}
 	}
