@@ -323,7 +323,7 @@ func TestAJuniorRecoveryEndsNoOlderLink(t *testing.T) {
 		c := s.Client(t, "")
 		attempt := c.Do("POST", "/v1/recovery", app.M{"email": "thief@example.com"}).Want(http.StatusAccepted).Text("attempt")
 		c.Do("POST", "/v1/recovery/confirm", app.M{"attempt": attempt, "code": s.CodeFor(t, "thief@example.com"), "password": "one more good password"}).Want(http.StatusOK)
-		out, err := s.Auth.UndoChange(t.Context(), letterAbout(t, s, "owner@example.com", "address at"), elsewhere)
+		out, err := s.Auth.UndoChange(t.Context(), letterAbout(t, s, "owner@example.com", "email was changed"), elsewhere)
 		if err != nil {
 			t.Fatal(err)
 		}

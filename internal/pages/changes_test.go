@@ -84,7 +84,7 @@ func TestDeletionStory(t *testing.T) {
 	}
 	tab.Axe("deleted")
 	s.Client(t, "").Do("POST", "/v1/sign-in/password", app.M{"identifier": "luc@example.com", "password": app.Password}).
-		Want(http.StatusUnauthorized, "invalid_credentials")
+		Want(http.StatusForbidden, "account_deleting")
 }
 
 // TestHandoverStory sends a browser from an application on another origin through the

@@ -18,6 +18,7 @@ var simSeeds = flag.Uint64("sim.seeds", 3000, "how many lives the refresh simula
 // tally is what many lives have in common.
 type tally struct {
 	lives, requests, grants, repeats, late, relents, signOuts int
+	loose, stepUps, changes, cutOff, shutOut                  int
 	tried, stolen, loot, caught                               int
 	conflicts                                                 map[int]int
 	took                                                      []time.Duration
@@ -31,6 +32,13 @@ func (t *tally) add(r refreshsim.Report) {
 	t.late += r.Late
 	t.relents += r.Relents
 	t.signOuts += r.SignOuts
+	t.loose += r.Loose
+	t.stepUps += r.StepUps
+	t.changes += r.Changes
+	t.cutOff += r.CutOff
+	if r.ShutOut {
+		t.shutOut++
+	}
 	t.loot += r.Loot
 	if r.Tried {
 		t.tried++
@@ -77,6 +85,11 @@ func live(t *testing.T, w refreshsim.World, open refreshsim.Open) tally {
 		all.late += s.late
 		all.relents += s.relents
 		all.signOuts += s.signOuts
+		all.loose += s.loose
+		all.stepUps += s.stepUps
+		all.changes += s.changes
+		all.cutOff += s.cutOff
+		all.shutOut += s.shutOut
 		all.tried += s.tried
 		all.stolen += s.stolen
 		all.loot += s.loot
@@ -87,8 +100,8 @@ func live(t *testing.T, w refreshsim.World, open refreshsim.Open) tally {
 		all.took = append(all.took, s.took...)
 	}
 	slices.Sort(all.took)
-	t.Logf("%s, %s: %d lives, %d requests, %d grants, %d of them repeated in the window, %d recovered late, %d times more bad luck than promised against; honest sign-outs: %d",
-		w.Policy, w.Thief, all.lives, all.requests, all.grants, all.repeats, all.late, all.relents, all.signOuts)
+	t.Logf("%s, %s: %d lives, %d requests, %d grants, %d of them repeated in the window, %d recovered late, %d times more bad luck than promised against; honest sign-outs: %d of bound sessions, %d of others; %d step-ups, %d changed passwords, after %d of which the person's own browser missed the answer",
+		w.Policy, w.Thief, all.lives, all.requests, all.grants, all.repeats, all.late, all.relents, all.signOuts, all.loose, all.stepUps, all.changes, all.cutOff)
 	return all
 }
 
@@ -101,6 +114,9 @@ func TestRefreshSimHonest(t *testing.T) {
 	}
 	if all.late*1000 < all.grants || all.repeats*1000 < all.grants {
 		t.Error("the world is too kind to prove anything")
+	}
+	if all.stepUps < all.lives || all.changes*10 < all.lives || all.cutOff == 0 || all.cutOff*5 > all.changes {
+		t.Errorf("%d step-ups, %d changed passwords, %d of them missed", all.stepUps, all.changes, all.cutOff)
 	}
 }
 
@@ -120,7 +136,10 @@ func TestRefreshSimBareThief(t *testing.T) {
 		if all.tried == 0 || all.loot != 0 || policy == session.Resilient && all.signOuts != 0 {
 			t.Errorf("%s: %d tries, %d tokens", policy, all.tried, all.loot)
 		}
-		t.Logf("%s: %d tries, no token", policy, all.tried)
+		if all.shutOut == 0 {
+			t.Errorf("%s: no changed password shut a thief out", policy)
+		}
+		t.Logf("%s: %d tries, no token; %d copies were worthless after a changed password", policy, all.tried, all.shutOut)
 	}
 }
 
@@ -129,8 +148,8 @@ func TestRefreshSimBareThief(t *testing.T) {
 func TestRefreshSimFullThief(t *testing.T) {
 	for _, policy := range []session.Policy{session.Resilient, session.Strict} {
 		all := live(t, refreshsim.Default(policy, refreshsim.Full), refreshsim.Memory)
-		if all.caught == 0 {
-			t.Fatalf("%s: no thief was caught", policy)
+		if all.caught == 0 || all.shutOut == 0 {
+			t.Fatalf("%s: %d thieves were caught, %d shut out", policy, all.caught, all.shutOut)
 		}
 		text, more := "", all.caught
 		for n := 1; n <= 8; n++ {
@@ -138,8 +157,8 @@ func TestRefreshSimFullThief(t *testing.T) {
 			more -= all.conflicts[n]
 		}
 		text += fmt.Sprintf(" more: %.2f%%", 100*float64(more)/float64(all.caught))
-		t.Logf("%s: of %d thieves %d were caught before the life ended; conflicts until then:%s; time until then: median %v, 9 of 10 within %v; tokens each: %.1f",
-			policy, all.stolen, all.caught, text, all.took[len(all.took)/2].Round(time.Minute), all.took[len(all.took)*9/10].Round(time.Minute),
+		t.Logf("%s: of %d thieves %d were caught before the life ended, %d shut out by a changed password; conflicts until then:%s; time until then: median %v, 9 of 10 within %v; tokens each: %.1f",
+			policy, all.stolen, all.caught, all.shutOut, text, all.took[len(all.took)/2].Round(time.Minute), all.took[len(all.took)*9/10].Round(time.Minute),
 			float64(all.loot)/float64(all.stolen))
 	}
 }

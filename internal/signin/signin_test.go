@@ -146,3 +146,64 @@ func TestAttemptStatus(t *testing.T) {
 		t.Error("the pause is wrong")
 	}
 }
+
+// TestShown: a session is what the presented token says of it, and never more than the row.
+func TestShown(t *testing.T) {
+	at := now.Add(-5 * time.Minute)
+	row := current()
+	row.AuthenticatedAt, row.AuthenticatedBy = at.Add(300*time.Millisecond), "email_code"
+	row.Methods, row.AAL = []string{"password", "email_code"}, 2
+	for _, test := range []struct {
+		name     string
+		authTime time.Time
+		acr      string
+		amr      []string
+		at       time.Time
+		by       string
+		methods  []string
+		aal      int
+	}{
+		{"the newest token", at, "aal2", []string{"pwd", "otp"}, row.AuthenticatedAt, "email_code", row.Methods, 2},
+		{"a token from before the step-up", at.Add(-time.Hour), "aal1", []string{"pwd"}, at.Add(-time.Hour), "", []string{"password"}, 1},
+		{"of the same second", at, "aal1", []string{"pwd"}, row.AuthenticatedAt, "", []string{"password"}, 1},
+		{"of the second before, by both methods", at.Add(-time.Second), "aal2", []string{"pwd", "otp"}, at.Add(-time.Second), "", row.Methods, 2},
+		{"of a proof that the row does not know", at.Add(time.Minute), "aal3", []string{"pwd", "otp", "hwk"}, row.AuthenticatedAt, "", row.Methods, 2},
+		{"without a level", at, "", nil, row.AuthenticatedAt, "", nil, 0},
+	} {
+		got := signin.Shown(row, test.authTime.Unix(), test.acr, test.amr)
+		if !got.AuthenticatedAt.Equal(test.at) || got.AuthenticatedBy != test.by || !slices.Equal(got.Methods, test.methods) || got.AAL != test.aal {
+			t.Errorf("%s: at %v by %q with %v at level %d", test.name, got.AuthenticatedAt, got.AuthenticatedBy, got.Methods, got.AAL)
+		}
+		if len(row.Methods) != 2 || row.Methods[1] != "email_code" {
+			t.Fatal("the row was changed")
+		}
+	}
+}
+
+// TestPasswordChanged: the same session goes on with a new device, as proven as the token
+// that changed it, and a session that is over does not.
+func TestPasswordChanged(t *testing.T) {
+	row := current()
+	row.AuthenticatedAt, row.AuthenticatedBy, row.Methods = now, "email_code", []string{"password", "email_code"}
+	shown := signin.Shown(row, now.Add(-time.Minute).Unix(), "aal1", []string{"pwd"})
+	granted, err := signin.PasswordChanged(ann, row, shown, terms)
+	if err != nil || !granted.Again() || granted.Device() != "lds_new" {
+		t.Fatalf("%v, again %v, device %q", err, granted.Again(), granted.Device().Reveal())
+	}
+	s := granted.Session()
+	if s.ID != row.ID || s.Generation != 8 || s.CutGeneration != 8 || !s.CutAt.Equal(now) || string(s.DeviceHash) != "hash" {
+		t.Errorf("%+v", s)
+	}
+	if !s.AuthenticatedAt.Equal(shown.AuthenticatedAt) || s.AuthenticatedBy != "" || !slices.Equal(s.Methods, []string{"password"}) {
+		t.Errorf("a changed password proves %v at %v by %q", s.Methods, s.AuthenticatedAt, s.AuthenticatedBy)
+	}
+	ended, foreign, old := current(), current(), current()
+	ended.EndedAt = now
+	foreign.Account = "usr_3"
+	old.Epoch--
+	for _, s := range []session.Session{ended, foreign, old, {}} {
+		if granted, err := signin.PasswordChanged(ann, s, current(), terms); !errors.Is(err, session.ErrEnded) || !granted.Zero() {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+}

@@ -126,7 +126,9 @@
 // the __Host- prefix, sealed with AES-256-GCM under [WithCookieKey]. No page script
 // and no other host sees them. When 80 % of a token's life is gone the next request
 // renews it; requests that come together share one refresh. Only the server's words
-// session_ended and refresh_reused remove the cookie.
+// session_ended and refresh_reused remove the cookie. Where the server says
+// refresh_superseded, another process has the newest token: a page is sent to itself once
+// and comes again with the newest cookie; a program gets 503 and comes again after a second.
 //
 // Set [WithCookieKey] in production. Without it a key is made up at start, so that a
 // restart signs browsers out and two processes cannot read each other's cookies.

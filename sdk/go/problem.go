@@ -39,6 +39,7 @@ type Problem struct {
 	retryAfter time.Duration
 	presented  bool // a token was presented: the challenge says that it was the fault
 	noRedirect bool // signing in again was tried a moment ago and did not help
+	superseded bool // the session has a newer token, which the browser holds by now or soon
 	cause      error
 }
 

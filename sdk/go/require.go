@@ -18,6 +18,9 @@ var (
 // being sent in circles.
 const stepUpPause = time.Minute
 
+// againPause keeps a browser whose newest cookie never came from being sent in circles.
+const againPause = 10 * time.Second
+
 const warnPause = 10 * time.Second // between two warnings about refused requests
 
 // Require lets a request through to h when it carries a valid access token, as
@@ -181,6 +184,10 @@ func (a *Auth) renewInto(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 // turnAway sends a person to sign in where that helps, and else says why not.
 func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, p *Problem) {
+	if p.superseded && isPage(r) && !hasAuthorization(r) && a.onceMore(w, r) {
+		a.note(r, p)
+		return
+	}
 	helps := p.Code == CodeUnauthenticated || p.Code == CodeSessionEnded || p.Code == CodeReauthentication && !p.noRedirect
 	if helps && isPage(r) && !hasAuthorization(r) {
 		a.note(r, p)
@@ -188,6 +195,21 @@ func (a *Auth) turnAway(w http.ResponseWriter, r *http.Request, p *Problem) {
 		return
 	}
 	a.turnDown(w, r, p)
+}
+
+// onceMore sends a browser back to the page that it asked for, once in a while: another
+// process has renewed the session a moment ago, and the browser comes again with the
+// newest cookie. It reports whether it did.
+func (a *Auth) onceMore(w http.ResponseWriter, r *http.Request) bool {
+	const part = "again"
+	if been, err := a.browser.read(r, part); err != nil || been != "" {
+		return false
+	}
+	if err := a.browser.write(w, r, part, "1", againPause); err != nil {
+		return false
+	}
+	seeOther(w, safePath(r.URL.RequestURI()))
+	return true
 }
 
 func (a *Auth) turnDown(w http.ResponseWriter, r *http.Request, p *Problem) {

@@ -202,7 +202,9 @@ func (a *Auth) callRefresh(ctx context.Context, s session) (session, *Problem) {
 		if code := got.code(); got.status == http.StatusUnauthorized && (code == CodeSessionEnded || code == "refresh_reused") {
 			return session{}, sessionEnded(err)
 		}
-		return session{}, unavailable(err)
+		problem := unavailable(err)
+		problem.superseded = got.status == http.StatusConflict && got.code() == "refresh_superseded"
+		return session{}, problem
 	}
 	g, err := readGrant(got.body)
 	if err != nil {

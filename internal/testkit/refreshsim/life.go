@@ -14,6 +14,10 @@ const (
 	tries    = 3
 	flushed  = 30 * second // a browser that crashes may forget cookies that are younger
 	longest  = 85 * day    // how long a life is
+
+	longestWork = 2 * second // of the server, between arrival and commit
+	// calm is after how long nothing that was under way can still arrive or be answered.
+	calm = 2*int64(MaxDelay/time.Microsecond) + longestWork
 )
 
 var birthday = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -46,7 +50,8 @@ type client struct {
 	lurks  bool // a thief who refreshes when they please
 	device Device
 
-	gen, before int64 // the token held, and the one before it
+	gen, before int64  // the token held, and the one before it
+	was         Device // the device secret beside the one before
 	answeredAt  int64
 	awakeAt     int64
 	life        int   // a new one begins with every crash and sleep; the old one's answers are lost
@@ -68,6 +73,7 @@ type request struct {
 	flight    Flight
 	answer    Answer
 	done      bool // answered or given up
+	proof     Proof
 }
 
 type kind uint8
@@ -81,6 +87,7 @@ const (
 	stop // sleep or crash
 	revoke
 	theft
+	prove
 )
 
 type event struct {
@@ -134,6 +141,8 @@ func (s *sim) play(e event) {
 	switch e.kind {
 	case act:
 		s.act(e)
+	case prove:
+		s.prove(e)
 	case arrive:
 		s.arrive(e.r)
 	case land:
@@ -165,6 +174,7 @@ func (s *sim) act(e event) {
 			pause = s.dice.stretch(second, 12*hour)
 		}
 		s.at(until+pause, e)
+		s.mayProve(e, until)
 		return
 	}
 	if s.report.Requests >= s.w.Requests || s.report.Loot >= s.w.Requests || s.now > longest {
@@ -212,10 +222,12 @@ func (s *sim) arrive(r *request) {
 	if s.dice.chance(5) {
 		return // the server crashes before it commits
 	}
-	r.flight = r.c.led.row.Arrive(clock(s.now), r.p)
+	if r.proof == NoProof {
+		r.flight = r.c.led.row.Arrive(clock(s.now), r.p)
+	}
 	work := s.dice.between(millisecond, 40*millisecond)
 	if s.dice.chance(20) {
-		work = s.dice.between(0, 2*second)
+		work = s.dice.between(0, longestWork)
 	}
 	s.at(s.now+work, event{kind: land, r: r})
 	if s.dice.chance(3) { // somebody signs out everywhere just now
@@ -224,11 +236,17 @@ func (s *sim) arrive(r *request) {
 }
 
 func (s *sim) land(r *request) {
-	if s.relents(r) {
-		return
+	if r.proof != NoProof {
+		if !s.commit(r) {
+			return
+		}
+	} else {
+		if s.relents(r) {
+			return
+		}
+		r.answer = r.flight.Land(clock(s.now))
+		s.judge(r)
 	}
-	r.answer = r.flight.Land(clock(s.now))
-	s.judge(r)
 	if s.dice.chance(s.loss) || s.dice.chance(5) { // lost, or the server crashed after it committed
 		return
 	}
@@ -243,11 +261,16 @@ func (s *sim) relents(r *request) bool {
 		return false
 	}
 	if led.late(r.p.Generation, s.now) && !led.mayBeLate(r.p.Generation, s.now) {
-		s.report.Relents++
-		c.relented = led.newest
-		c.gen = max(c.gen, led.newest)
+		s.heard(c)
 	}
 	return r.p.Generation < c.relented
+}
+
+// heard is the kindness of the world: the newest answer turns out to have arrived.
+func (s *sim) heard(c *client) {
+	s.report.Relents++
+	c.relented = c.led.newest
+	c.gen, c.device = max(c.gen, c.led.newest), c.led.device
 }
 
 func (s *sim) deliver(r *request) {
@@ -256,13 +279,20 @@ func (s *sim) deliver(r *request) {
 		return
 	}
 	r.done = true
-	c.tabs[r.tab].busy = false
+	if r.proof == NoProof {
+		c.tabs[r.tab].busy = false
+	}
 	next := s.now
 	switch r.answer.Result {
 	case Granted:
 		// Whatever comes last stays in the jar, even if it is the older one.
 		if r.answer.Generation != c.gen {
-			c.before = c.gen
+			c.before, c.was = c.gen, c.device
+		}
+		if r.answer.Device != None {
+			c.device = r.answer.Device
+		} else if !c.thief && r.p.Device > None {
+			c.device = r.p.Device // each grant sets the cookie that came with its request
 		}
 		c.gen, c.answeredAt = r.answer.Generation, s.now
 		s.share(c, r.tab, s.now+micros(s.w.Lifetimes.Access))
@@ -272,7 +302,9 @@ func (s *sim) deliver(r *request) {
 		c.over = true
 		return
 	}
-	s.at(next, event{kind: act, c: c, tab: r.tab, life: c.life})
+	if r.proof == NoProof {
+		s.at(next, event{kind: act, c: c, tab: r.tab, life: c.life})
+	}
 }
 
 func (s *sim) giveUp(r *request) {
@@ -289,6 +321,17 @@ func (s *sim) giveUp(r *request) {
 	s.at(s.now+s.dice.stretch(10*second, 2*hour), event{kind: act, c: c, tab: r.tab, life: c.life})
 }
 
+// forget gives a browser that crashed the cookies that it had before. It forgets no
+// refresh whose successor a proof has replaced already: that is two answers at once.
+func (s *sim) forget(c *client) {
+	if c.before < c.led.newest-1 && !c.thief && !c.led.ofThief && !s.w.Unlucky {
+		s.report.Relents++
+		return
+	}
+	c.gen, c.device, c.before = c.before, c.was, 0
+	s.share(c, -1, 0)
+}
+
 // stop puts the client to sleep, or crashes it.
 func (s *sim) stop(e event) {
 	c := e.c
@@ -297,9 +340,8 @@ func (s *sim) stop(e event) {
 	}
 	c.life++
 	if s.dice.chance(300) {
-		if c.before > 0 && s.now-c.answeredAt < flushed { // both cookies are what they were
-			c.gen, c.before = c.before, 0
-			s.share(c, -1, 0)
+		if c.before > 0 && s.now-c.answeredAt < flushed {
+			s.forget(c)
 		}
 		c.awakeAt = s.now + s.dice.between(second, minute)
 	} else {

@@ -11,9 +11,10 @@ import (
 // again if the row is another one when it lands.
 func Memory(b Birth) Row {
 	return &memory{
-		policy: b.Policy, lifetimes: b.Lifetimes,
+		policy: b.Policy, lifetimes: b.Lifetimes, device: Right,
 		row: session.Session{
-			Generation: 1, RotatedAt: b.At, CreatedAt: b.At, LastSeenAt: b.At, DeviceHash: []byte("right"), Bound: b.Bound,
+			Generation: 1, RotatedAt: b.At, ProofGeneration: 1, AuthenticatedAt: b.At, CreatedAt: b.At, LastSeenAt: b.At,
+			DeviceHash: Hashes(Right)[0], Bound: b.Bound,
 			IdleExpiresAt: b.At.Add(b.Lifetimes.Idle), ExpiresAt: b.At.Add(b.Lifetimes.Absolute),
 		},
 	}
@@ -23,6 +24,7 @@ type memory struct {
 	policy    session.Policy
 	lifetimes session.Lifetimes
 	row       session.Session
+	device    Device
 	version   int
 	epoch     int64
 }
@@ -42,12 +44,12 @@ func (m *memory) Arrive(_ time.Time, p Presented) Flight {
 // Hashes are the hashes of the device secrets that Memory knows.
 func Hashes(d Device) [][]byte {
 	switch d {
-	case Right:
-		return [][]byte{[]byte("right")}
+	case None:
+		return nil
 	case Wrong:
 		return [][]byte{[]byte("wrong")}
 	}
-	return nil
+	return [][]byte{{'r', 'i', 'g', 'h', 't', byte(d)}}
 }
 
 func (f *flight) Land(at time.Time) Answer {
@@ -62,6 +64,23 @@ func (f *flight) Land(at time.Time) Answer {
 		m.version++
 	}
 	return AnswerOf(v)
+}
+
+// Prove implements Row.
+func (m *memory) Prove(at time.Time, p Proof) Answer {
+	if !m.row.Live(at, m.epoch) {
+		return Answer{Result: Gone}
+	}
+	m.version++
+	made := None
+	if p == PasswordChange {
+		m.device++
+		made = m.device
+		m.row = m.row.CutOff(m.lifetimes, Hashes(made)[0], at)
+	} else {
+		m.row = m.row.Proven(m.lifetimes, []string{"password"}, at)
+	}
+	return Answer{Result: Granted, Generation: m.row.Generation, Device: made}
 }
 
 func (m *memory) Revoke(time.Time) {
