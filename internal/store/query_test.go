@@ -78,24 +78,10 @@ func TestStatements(t *testing.T) {
 // from other constants.
 func sqlTexts(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob("*.go")
+	pkg, err := constants{}.check("store", ".")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, fset := []*ast.File{}, token.NewFileSet()
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, f)
-	}
-	// Imports are left out and their errors with them: the constants need none.
-	check := types.Config{Error: func(error) {}, Importer: noImports{}}
-	pkg, _ := check.Check("store", fset, files, nil)
 	texts, named := map[string]string{}, regexp.MustCompile(`^sql[A-Z]`)
 	for _, name := range pkg.Scope().Names() {
 		if c, ok := pkg.Scope().Lookup(name).(*types.Const); ok && named.MatchString(name) {
@@ -105,9 +91,39 @@ func sqlTexts(t *testing.T) map[string]string {
 	return texts
 }
 
-type noImports struct{}
+// constants evaluates the constants of a package and of those of ours that it imports.
+// Other imports are left out and their errors with them: the constants need none.
+type constants struct{}
 
-func (noImports) Import(string) (*types.Package, error) { return nil, errors.New("left out") }
+func (c constants) check(name, dir string) (*types.Package, error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	files, fset := []*ast.File{}, token.NewFileSet()
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	config := types.Config{Error: func(error) {}, Importer: c}
+	pkg, _ := config.Check(name, fset, files, nil)
+	return pkg, nil
+}
+
+// Import implements types.Importer.
+func (c constants) Import(path string) (*types.Package, error) {
+	name, ours := strings.CutPrefix(path, "github.com/limenauth/limen/internal/")
+	if !ours {
+		return nil, errors.New("left out")
+	}
+	return c.check(name, filepath.Join("..", name))
+}
 
 var (
 	sqliteScan = regexp.MustCompile(`^SCAN (\w+)`)
